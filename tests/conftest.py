@@ -1,0 +1,41 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """Real pictures and expected numbers beside the checkout; tests that need them are skipped
+    where there are none.
+    """
+    folder = Path(os.environ.get("VPS_SHARED", REPOSITORY.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(
+            f"needs the folder {folder.name}/ beside the checkout (or VPS_SHARED), which is absent"
+        )
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _one_torch_thread():
+    """Tests run side by side: one thread each, so that they do not slow each other down."""
+    try:
+        import torch
+    except ImportError:
+        yield
+        return
+    torch.set_num_threads(1)
+    yield

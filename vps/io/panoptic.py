@@ -1,0 +1,103 @@
+"""Panoptic labels on disk: an RGB PNG of segment ids beside a table of segments.
+
+The table (``segments_info``) stands in a JSON file and reaches us in a VideoRecord. PNG and table
+must agree id for id, and both readers say so when they do not: a wrong score is worse than an
+error.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from vps.io.atomic import atomic_write
+from vps.io.images import open_image
+from vps.structures import InputError, PanopticFrame, Segment, VideoRecord, ids_to_rgb, rgb_to_ids
+
+
+def read_panoptic_png(path: str | os.PathLike) -> np.ndarray:
+    """Read an RGB panoptic PNG as segment ids int32 [H, W] (0 = void).
+
+    Raises:
+        InputError: missing, corrupt, or not an RGB picture; names the file.
+    """
+    image = open_image(path)
+    if image.mode != "RGB":
+        raise InputError(
+            f"expected an RGB panoptic PNG (id = R + 256 G + 65536 B), got mode {image.mode} in "
+            f"{path}; was the data set prepared with datasets/prepare_*.py?"
+        )
+    return rgb_to_ids(np.asarray(image))
+
+
+def write_panoptic_png(path: str | os.PathLike, ids: np.ndarray) -> None:
+    """Write segment ids, integers [H, W] in 0..2^24-1, as an RGB panoptic PNG, atomically."""
+    image = Image.fromarray(ids_to_rgb(ids))
+    with atomic_write(path) as file:
+        image.save(file, format="PNG", compress_level=1)
+
+
+def read_ground_truth(record: VideoRecord, index: int) -> PanopticFrame:
+    """Read the ground truth of frame ``index`` of a video.
+
+    Raises:
+        InputError: the frame is unlabelled, the PNG is unreadable or of another size than the
+            video, or its ids and ``segments_infos`` disagree; names the file and the ids.
+    """
+    path, infos = record["pan_seg_file_names"][index], record["segments_infos"][index]
+    if path is None or infos is None:
+        raise InputError(
+            f"frame {record['image_ids'][index]} of video {record['video_id']} has no ground truth"
+        )
+    ids = read_panoptic_png(path)
+    expected = (record["height"], record["width"])
+    if ids.shape != expected:
+        raise InputError(
+            f"expected a panoptic PNG of {expected[0]}x{expected[1]} (height x width, as video "
+            f"{record['video_id']} says), got {ids.shape[0]}x{ids.shape[1]} in {path}"
+        )
+    segments = read_segments(infos, path)
+    check_ids(ids, segments, path)
+    return PanopticFrame(record["image_ids"][index], ids, segments)
+
+
+def read_segments(infos: list[dict[str, Any]], path: str) -> dict[int, Segment]:
+    """Turn the ``segments_infos`` entry that belongs to the PNG ``path`` into {id: Segment}."""
+    segments: dict[int, Segment] = {}
+    for info in infos:
+        segment_id = int(info["id"])
+        if segment_id <= 0 or segment_id in segments:
+            problem = "0 or less, which is void" if segment_id <= 0 else "listed twice"
+            raise InputError(f"segment id {segment_id} in segments_info of {path} is {problem}")
+        segments[segment_id] = Segment(
+            category=info["category_id"],
+            isthing=bool(info["isthing"]),
+            score=float(info.get("score", 1.0)),
+            iscrowd=bool(info.get("iscrowd", False)),
+            area=info.get("area"),
+        )
+    return segments
+
+
+def check_ids(ids: np.ndarray, segments: dict[int, Segment], path: str) -> None:
+    """Raise InputError unless the non-zero ids of int32 [H, W] are exactly those of
+    ``segments``.
+    """
+    painted = set(np.unique(ids).tolist()) - {0}
+    if unlisted := sorted(painted - segments.keys()):
+        raise InputError(
+            f"segment ids {_some(unlisted)} are painted in {path} but missing from its "
+            "segments_info"
+        )
+    if unpainted := sorted(segments.keys() - painted):
+        raise InputError(
+            f"segment ids {_some(unpainted)} stand in segments_info of {path} but no pixel has them"
+        )
+
+
+def _some(ids: list[int], most: int = 5) -> str:
+    more = f" and {len(ids) - most} more" if len(ids) > most else ""
+    return ", ".join(map(str, ids[:most])) + more

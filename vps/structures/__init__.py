@@ -1,0 +1,30 @@
+"""The four types that carry everything: VideoRecord, ClipSample, PanopticFrame and FrameStream."""
+
+from vps.structures.clip import ClipSample
+from vps.structures.coding import MAX_ID, ids_to_rgb, rgb_to_ids
+from vps.structures.errors import InputError
+from vps.structures.panoptic import (
+    Category,
+    PanopticFrame,
+    Segment,
+    stuff_segment_id,
+    thing_segment_id,
+)
+from vps.structures.stream import Frame, FrameStream
+from vps.structures.video import VideoRecord
+
+__all__ = [
+    "MAX_ID",
+    "Category",
+    "ClipSample",
+    "Frame",
+    "FrameStream",
+    "InputError",
+    "PanopticFrame",
+    "Segment",
+    "VideoRecord",
+    "ids_to_rgb",
+    "rgb_to_ids",
+    "stuff_segment_id",
+    "thing_segment_id",
+]
