@@ -39,7 +39,6 @@ setup(
         "dev": ["pytest", "pytest-xdist", "hypothesis", "ruff"],
     },
     classifiers=[
-        "License :: OSI Approved :: Apache Software License",
         "Programming Language :: Python :: 3",
         "Topic :: Scientific/Engineering :: Image Recognition",
     ],

@@ -1,0 +1,5 @@
+"""Models. Importing this package registers the backbones and meta-architectures with the host."""
+
+from vps.modeling import backbone, vpsnet
+
+__all__ = ["backbone", "vpsnet"]
