@@ -28,6 +28,8 @@ $(SHAPES)/train/panoptic.json: datasets/make_shapes.py $(wildcard vps/data/shape
 demo: install $(SHAPES)/train/panoptic.json
 	$(BIN)/python tools/train_net.py --config-file $(DEMO_CONFIG) OUTPUT_DIR $(DEMO)
 	$(BIN)/python tools/report.py --config-file $(DEMO_CONFIG) -o $(DEMO) MODEL.WEIGHTS $(DEMO)/model_final.pth
+	cp $(DEMO)/inference/shapes_vps_val/scores.txt $(DEMO)/scores.txt
+	cat $(DEMO)/scores.txt
 
 test: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests

@@ -10,6 +10,15 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+def pytest_report_header() -> str:
+    """Says which host the tests run under; VPS_D2_HOST chooses it."""
+    try:
+        from vps.d2 import host_info
+    except ImportError as error:
+        return f"host of vps.d2: none, {error}"
+    return "host of vps.d2: " + " ".join(host_info().values())
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the checkout."""

@@ -13,6 +13,9 @@ from vps.d2.config import CfgNode as CN
 from vps.d2.config import get_cfg
 from vps.structures import InputError
 
+# What CfgNode raises for unknown keys and for values of another type; TypeError: an empty file.
+_CONFIG_ERRORS = (KeyError, TypeError, ValueError, AssertionError, AttributeError)
+
 
 def add_vps_config(cfg: CN) -> None:
     """Add the keys of this project to ``cfg``, in place."""
@@ -45,11 +48,11 @@ def merge_config(cfg: CN, config_file: str | os.PathLike, opts: Sequence[str] = 
     try:
         # Detectron2 would fall back to yaml.unsafe_load, which runs code that a file contains.
         cfg.merge_from_file(str(config_file), allow_unsafe=False)
-    except (KeyError, ValueError, AssertionError, AttributeError, yaml.YAMLError) as error:
+    except (*_CONFIG_ERRORS, yaml.YAMLError) as error:
         raise InputError(f"config file {config_file}: {_first(error)}") from error
     try:
         cfg.merge_from_list(list(opts))
-    except (KeyError, ValueError, AssertionError, AttributeError) as error:
+    except _CONFIG_ERRORS as error:
         raise InputError(f"command line option: {_first(error)}") from error
 
 

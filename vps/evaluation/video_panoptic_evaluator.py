@@ -21,7 +21,7 @@ import vps
 from vps.d2.data import MetadataCatalog
 from vps.d2.evaluation import DatasetEvaluator
 from vps.d2.utils import comm
-from vps.io import read_ground_truth, write_json
+from vps.io import atomic_write, read_ground_truth, write_json
 from vps.metrics import (
     FrameTable,
     PanopticQuality,
@@ -70,7 +70,8 @@ class VideoPanopticEvaluator(DatasetEvaluator):
             dataset_name: a registered data set whose metadata has ``categories``.
             windows: lengths of VPQ's windows, in labelled frames.
             output_dir: the folder of this evaluation, ``OUTPUT_DIR/inference/<dataset_name>`` by
-                convention; ``scores.json`` is written there. None: nothing is written.
+                convention; ``scores.json`` and its table ``scores.txt`` are written
+                there. None: nothing is written.
             distributed: gather from all processes; else every process scores what it has seen.
             save_results: also write the predictions, into ``<output_dir>/results``.
         """
@@ -186,13 +187,12 @@ class VideoPanopticEvaluator(DatasetEvaluator):
     ) -> OrderedDict[str, dict[str, float]]:
         vpq, pq, stq = vpq_metric.compute(), pq_metric.compute(), stq_metric.compute()
         results, undefined = summarize(vpq, pq, stq)
-        logger.info(
-            "Scores on %s in percent, %d videos with %d labelled frames:\n%s",
-            self._dataset_name,
-            len(vpq.per_video),
-            sum(vpq.num_frames.values()),
-            format_table(vpq, stq, per_class=True),
+        table = (
+            f"Scores on {self._dataset_name} in percent, {len(vpq.per_video)} videos with "
+            f"{sum(vpq.num_frames.values())} labelled frames:\n"
+            f"{format_table(vpq, stq, per_class=True)}"
         )
+        logger.info("%s", table)
         for name, reason in undefined.items():
             logger.warning("%s is undefined on %s: %s", name, self._dataset_name, reason)
         if self._folder is not None:
@@ -209,7 +209,9 @@ class VideoPanopticEvaluator(DatasetEvaluator):
                 "rules": {"vpq": asdict(vpq_metric.rules), "stq": asdict(stq_metric.rules)},
             }
             write_json(self._folder / "scores.json", scores, indent=1)
-            logger.info("Wrote %s", self._folder / "scores.json")
+            with atomic_write(self._folder / "scores.txt", "w") as file:
+                file.write(table + "\n")
+            logger.info("Wrote %s and scores.txt", self._folder / "scores.json")
         return OrderedDict(panoptic_video=results)
 
     def _make_writer(self):
