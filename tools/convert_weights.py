@@ -1,0 +1,133 @@
+#!/usr/bin/env python
+"""Convert weights of torchvision or Detectron2 into a checkpoint that MODEL.WEIGHTS can name.
+
+    python tools/convert_weights.py resnet50-11ad3fa6.pth -o weights/resnet50.pth
+    python tools/convert_weights.py model_final_cafdb1.pkl -o weights/panoptic_fpn.pth --for VPSNet
+
+INPUT is a ResNet of torchvision (.pth), or a ResNet backbone or panoptic FPN of Detectron2's model
+zoo (.pkl, .pth). It is read without running code that it may contain.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from vps.structures import InputError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("input", metavar="INPUT", type=Path, help="file of weights")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", type=Path, required=True, help="checkpoint to write: .pth"
+    )
+    parser.add_argument(
+        "--for",
+        dest="target",
+        choices=["PanopticFPN", "VPSNet", "backbone"],
+        default="PanopticFPN",
+        help="keep only the parts that this model has (default: all parts)",
+    )
+    parser.add_argument(
+        "--drop-unmapped", action="store_true", help="leave out keys that are not understood"
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool.
+
+    Returns:
+        0, or 2 after bad input (one line on stderr, nothing written).
+    """
+    arguments = build_parser().parse_args(argv)
+    try:
+        convert(arguments.input, arguments.output, arguments.target, arguments.drop_unmapped)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def convert(source: Path, output: Path, target: str, drop_unmapped: bool) -> None:
+    """Read, rename, write, and say what was done."""
+    if output.suffix != ".pth":
+        raise InputError(f"expected an output file that ends in .pth, got {output}")
+    if output.resolve() == source.resolve():
+        raise InputError(f"the output {output} is the input; give another name")
+    from vps.io.checkpoint import write_checkpoint
+    from vps.modeling.weights import convert_weights
+
+    weights, author = read_weights(source)
+    digest = sha256(source)
+    try:
+        converted = convert_weights(
+            weights, target=target, author=author, drop_unmapped=drop_unmapped
+        )
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+    write_checkpoint(
+        output,
+        {
+            "model": converted.tensors,
+            "__author__": "vps tools/convert_weights.py",
+            "metadata": {
+                "source": source.name,
+                "source_sha256": digest,
+                "source_kind": converted.source,
+                "settings": converted.settings,
+            },
+        },
+    )
+    print(f"read     {source} ({converted.source})")
+    print(f"sha256   {digest}")
+    print(f"wrote    {output} ({len(converted.tensors)} tensors)")
+    print(f"sha256   {sha256(output)}")
+    for reason, count in Counter(converted.left_out.values()).items():
+        names = [key for key, why in converted.left_out.items() if why == reason]
+        print(f"left out {count} ({reason}): {', '.join(names[:3])}{' ...' * (count > 3)}")
+    if converted.settings:
+        pairs = " ".join(f'{key} "{value}"' for key, value in converted.settings.items())
+        print(f"use with MODEL.WEIGHTS {output} {pairs}")
+    else:
+        print("use with the pixel format and STRIDE_IN_1X1 of the config that it was trained with")
+
+
+def read_weights(path: Path) -> tuple[dict, str]:
+    """Tensors by name, and the file's ``__author__`` or ""."""
+    import numpy as np
+    import torch
+
+    from vps.io.checkpoint import read_checkpoint
+    from vps.io.zoo_pickle import read_zoo_pickle
+
+    if path.suffix == ".pkl":
+        content = read_zoo_pickle(path)
+        # A copy in the machine's byte order, since torch takes no other and no read-only memory.
+        model = {
+            key: torch.from_numpy(np.array(value, dtype=value.dtype.newbyteorder("=")))
+            for key, value in content["model"].items()
+        }
+    else:
+        content = read_checkpoint(path)
+        model = content["model"]
+    return model, str(content.get("__author__", ""))
+
+
+def sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
