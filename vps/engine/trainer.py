@@ -1,0 +1,203 @@
+"""VPSTrainer: Detectron2's DefaultTrainer, fed with clips, exact in its resume, safe in its files.
+
+What it adds to the DefaultTrainer of the host:
+
+* loaders of clips and videos, the video panoptic evaluator, SGD or AdamW
+  (``vps.engine.optimizer``);
+* a run of N iterations equals, bit for bit on the CPU (with the same number of threads, which
+  decides the order of sums), a run that is stopped anywhere and resumed to N: the loader goes on at
+  the sample where the checkpoint stands, and random numbers depend on seed, iteration and process
+  alone (``vps.engine.randomness``);
+* checkpoints of ``vps.engine.checkpoint``;
+* distributed training on CPUs (gloo) as on GPUs; mixed precision on GPUs only.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import weakref
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+import vps.modeling  # noqa: F401  (registers the models)
+from vps.d2.config import CfgNode
+from vps.d2.engine import (
+    AMPTrainer,
+    DefaultTrainer,
+    HookBase,
+    SimpleTrainer,
+    TrainerBase,
+    create_ddp_model,
+    hooks,
+)
+from vps.d2.evaluation import DatasetEvaluator
+from vps.d2.utils import comm, setup_logger
+from vps.data import build_test_loader, build_train_loader
+from vps.engine.checkpoint import SafeCheckpointer, describe_run, remove_leftovers
+from vps.engine.hooks import BestWeights, FiniteLosses, SmoothedHistory, forget_metrics_from
+from vps.engine.optimizer import build_optimizer
+from vps.engine.randomness import SeededBatches, seed_generators, with_seed
+from vps.evaluation import VideoPanopticEvaluator
+
+logger = logging.getLogger(__name__)
+
+
+class VPSTrainer(DefaultTrainer):
+    """Trains any meta-architecture that keeps the contract: clip samples in, a dict of losses out.
+
+    ``cfg.SEED`` < 0 means: draw a seed now; checkpoints keep it, and a resumed run goes on with it.
+    A seed >= 0 in the config always wins.
+    """
+
+    def __init__(self, cfg: CfgNode) -> None:
+        TrainerBase.__init__(self)  # and not DefaultTrainer's, whose DDP asks for a GPU
+        for name in ("detectron2", "vps"):  # of the host, of ours
+            if not logging.getLogger(name).isEnabledFor(logging.INFO):
+                setup_logger(name=name)  # the tool has not done it
+        cfg = self.auto_scale_workers(cfg, comm.get_world_size())
+        self._seed_is_drawn = cfg.SEED < 0
+        self.cfg = with_seed(cfg)
+        self.start_iter = 0
+        self.max_iter = self.cfg.SOLVER.MAX_ITER
+
+        seed_generators(self.cfg.SEED)  # the same initial weights whatever was done before
+        model = self.build_model(self.cfg)
+        optimizer = self.build_optimizer(self.cfg, model)
+        losses = FiniteLosses(model)
+        model = _distribute(self.cfg, model)
+        self._trainer = _step_class(self.cfg)(model, self._batches(), optimizer)
+        self._trainer.register_hooks([losses])  # the host calls after_backward on this one
+        self.scheduler = self.build_lr_scheduler(self.cfg, optimizer)
+        self.checkpointer = SafeCheckpointer(
+            model,
+            self.cfg.OUTPUT_DIR,
+            metadata=describe_run(self.cfg),
+            trainer=weakref.proxy(self),
+        )
+        self.register_hooks(self.build_hooks())
+
+    def resume_or_load(self, resume: bool = True) -> None:
+        """Go on from the newest complete checkpoint in ``OUTPUT_DIR``, if ``resume`` and there is
+        one; otherwise start at iteration 0 from ``MODEL.WEIGHTS``.
+
+        Raises:
+            InputError: the weights are missing, broken, or not of the configured model.
+        """
+        checkpoint = self.checkpointer.find_on_all_processes() if resume else ""
+        if not checkpoint:
+            self.checkpointer.load(self.cfg.MODEL.WEIGHTS, checkpointables=[])
+            return
+        self.checkpointer.load(checkpoint)
+        self.start_iter = self.iter + 1  # the checkpoint stores the iteration that it finished
+        self._trainer.data_loader = self._batches()
+        if comm.is_main_process():
+            remove_leftovers(self.cfg.OUTPUT_DIR)
+            forget_metrics_from(os.path.join(self.cfg.OUTPUT_DIR, "metrics.json"), self.start_iter)
+
+    def train(self) -> dict[str, Any] | None:
+        """Train to ``SOLVER.MAX_ITER``; returns the last scores ({} if there are no sets to
+        evaluate), and None in processes other than the main one.
+        """
+        super().train()
+        return getattr(self, "_last_eval_results", None) if comm.is_main_process() else None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "seed": self.cfg.SEED}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        stored = state_dict.get("seed", self.cfg.SEED)  # Detectron2's own checkpoints have none
+        if self._seed_is_drawn:
+            self.cfg = with_seed(self.cfg, stored)
+            self.checkpointer.metadata = describe_run(self.cfg)
+        elif stored != self.cfg.SEED:
+            logger.warning(
+                "The checkpoint was trained with SEED %d, the config says %d: going on with the "
+                "config's, so samples and random numbers are others",
+                stored,
+                self.cfg.SEED,
+            )
+
+    def _batches(self) -> SeededBatches:
+        # The loader starts no worker before its first batch, so it may be made twice.
+        loader = self.build_train_loader(self.cfg, start_iteration=self.start_iter)
+        return SeededBatches(loader, seed=self.cfg.SEED, start_iteration=self.start_iter)
+
+    def build_hooks(self) -> list[HookBase]:
+        """Detectron2's hooks, and ours. ``TEST.BEST_METRIC`` asks for the best weights."""
+        result = [SmoothedHistory(), *super().build_hooks()]
+        if self.cfg.TEST.BEST_METRIC and comm.is_main_process():
+            after = [isinstance(hook, hooks.EvalHook) for hook in result].index(True) + 1
+            test = self.cfg.TEST
+            result.insert(after, BestWeights(test.EVAL_PERIOD, self.checkpointer, test.BEST_METRIC))
+        return result
+
+    @classmethod
+    def build_model(cls, cfg: CfgNode) -> nn.Module:
+        """The registered meta-architecture, on its device and in the wanted memory format."""
+        model = super().build_model(cfg)
+        return model.to(memory_format=torch.channels_last) if cfg.MODEL.CHANNELS_LAST else model
+
+    @classmethod
+    def build_optimizer(cls, cfg: CfgNode, model: nn.Module) -> torch.optim.Optimizer:
+        return build_optimizer(cfg, model)
+
+    @classmethod
+    def build_train_loader(cls, cfg: CfgNode, start_iteration: int = 0) -> Iterable[Any]:
+        """An endless iterable of lists of clip samples, from those of ``start_iteration`` on."""
+        return build_train_loader(cfg, start_iteration=start_iteration)
+
+    @classmethod
+    def build_test_loader(cls, cfg: CfgNode, dataset_name: str) -> Iterable[Any]:
+        """An iterable of lists of video records: this process's share of the data set."""
+        return build_test_loader(cfg, dataset_name)
+
+    @classmethod
+    def build_evaluator(
+        cls, cfg: CfgNode, dataset_name: str, output_folder: str | None = None
+    ) -> DatasetEvaluator:
+        """VPQ and STQ; its files go to ``OUTPUT_DIR/inference/<dataset_name>`` by default."""
+        return VideoPanopticEvaluator(
+            dataset_name,
+            windows=cfg.TEST.VPQ_WINDOWS,
+            output_dir=output_folder or os.path.join(cfg.OUTPUT_DIR, "inference", dataset_name),
+            save_results=cfg.TEST.SAVE_RESULTS,
+        )
+
+    @classmethod
+    def test(cls, cfg: CfgNode, model: nn.Module, evaluators: Any = None) -> dict[str, Any]:
+        """Scores of ``model`` on every set of ``DATASETS.TEST``, as Detectron2's."""
+        if isinstance(model, DistributedDataParallel):
+            _copy_buffers_from_main_process(model.module)
+        return super().test(cfg, model, evaluators)
+
+
+def _step_class(cfg: CfgNode) -> type[SimpleTrainer]:
+    if not cfg.SOLVER.AMP.ENABLED:
+        return SimpleTrainer
+    if torch.device(cfg.MODEL.DEVICE).type == "cuda":
+        return AMPTrainer
+    logger.warning("SOLVER.AMP.ENABLED needs a GPU; training in full precision on the CPU")
+    return SimpleTrainer
+
+
+def _distribute(cfg: CfgNode, model: nn.Module) -> nn.Module:
+    on_cpu = torch.device(cfg.MODEL.DEVICE).type == "cpu"
+    return create_ddp_model(
+        model,
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.SOLVER.FIND_UNUSED_PARAMETERS,
+        **({"device_ids": None} if on_cpu else {}),
+    )
+
+
+def _copy_buffers_from_main_process(model: nn.Module) -> None:
+    # Each process has its own running statistics of batch normalisation, and checkpoints keep the
+    # main process's: only with those is the score the one of the saved weights.
+    for buffer in model.buffers():
+        torch.distributed.broadcast(buffer, 0)
