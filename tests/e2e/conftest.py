@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import pytest
 
@@ -23,11 +24,16 @@ def shapes_root(repository, tmp_path_factory):
 def run_tool(repository, shapes_root):
     """A function that runs a command line in the checkout; gives its output, checks its status."""
 
-    def run(*command: str, status: int = 0) -> str:
+    def run(*command: str, status: int = 0, env: Mapping[str, str] | None = None) -> str:
         done = subprocess.run(
             [sys.executable, *map(str, command)],
             cwd=repository,
-            env={**os.environ, "DETECTRON2_DATASETS": str(shapes_root), "OMP_NUM_THREADS": "1"},
+            env={
+                **os.environ,
+                "DETECTRON2_DATASETS": str(shapes_root),
+                "OMP_NUM_THREADS": "1",
+                **(env or {}),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

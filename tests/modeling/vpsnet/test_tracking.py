@@ -20,7 +20,7 @@ WEIGHTS = AssociationWeights()
 
 
 def detections(*rows, dim=4):
-    """Rows of (embedding index, x, category, score): orthogonal embeddings of length 3, 10x10 boxes."""
+    """Rows of (embedding index, x, category, score); embeddings of length 3, boxes of 10x10."""
     embeddings = torch.stack([3 * torch.eye(dim)[e] for e, *_ in rows])
     boxes = torch.tensor([[x, 0.0, x + 10.0, 10.0] for _, x, *_ in rows])
     categories = torch.tensor([c for _, _, c, _ in rows])
