@@ -17,7 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from vps.data.shapes_world import ShapesSplit, write_shapes_split
-from vps.structures import InputError
+from vps.structures import exit_status
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -49,13 +49,7 @@ def parse_range(text: str) -> tuple[int, int]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; returns the exit status, 2 after bad input (said on stderr)."""
-    arguments = parse_arguments(argv)
-    try:
-        write_splits(arguments)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status(write_splits, parse_arguments(argv))
 
 
 def write_splits(arguments: argparse.Namespace) -> None:

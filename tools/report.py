@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from vps.structures import InputError
+from vps.structures import InputError, exit_status
 
 if TYPE_CHECKING:
     from vps.inference import VideoPredictor
@@ -49,13 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool. Returns the exit status: 0, or 2 after bad input (said on stderr)."""
-    args = build_parser().parse_intermixed_args(argv)
-    try:
-        run(args)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status(run, build_parser().parse_intermixed_args(argv))
 
 
 def run(args: argparse.Namespace) -> None:

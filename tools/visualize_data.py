@@ -21,7 +21,7 @@ from tqdm import tqdm
 from vps.config import load_config
 from vps.data import build_train_loader, dataset_categories, load_dataset
 from vps.io import read_ground_truth, read_image
-from vps.structures import Category, ClipSample, InputError, PanopticFrame
+from vps.structures import Category, ClipSample, InputError, PanopticFrame, exit_status
 from vps.visualization import draw_panoptic, write_picture
 
 _LEGIBLE_HEIGHT = 360  # pixels; smaller pictures are enlarged, for the sake of the labels
@@ -88,13 +88,7 @@ def draw(image: np.ndarray, truth: PanopticFrame, categories: list[Category]) ->
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; returns the exit status, 2 after bad input (said on stderr)."""
-    arguments = parse_arguments(argv)
-    try:
-        write_pictures(arguments)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status(write_pictures, parse_arguments(argv))
 
 
 def write_pictures(arguments: argparse.Namespace) -> None:

@@ -23,9 +23,7 @@ import torch.distributed as dist
 
 from vps.d2.engine import launch
 from vps.d2.utils import comm
-from vps.structures import InputError
-
-INPUT_ERROR_STATUS = 2  # exit status for an InputError, as argparse's for a wrong option
+from vps.structures import INPUT_ERROR_STATUS, InputError
 
 
 def run_tool(

@@ -2,7 +2,7 @@
 
 from vps.structures.clip import ClipSample
 from vps.structures.coding import MAX_ID, ids_to_rgb, rgb_to_ids
-from vps.structures.errors import InputError
+from vps.structures.errors import INPUT_ERROR_STATUS, InputError, exit_status
 from vps.structures.panoptic import (
     Category,
     PanopticFrame,
@@ -14,6 +14,7 @@ from vps.structures.stream import Frame, FrameStream
 from vps.structures.video import VideoRecord
 
 __all__ = [
+    "INPUT_ERROR_STATUS",
     "MAX_ID",
     "Category",
     "ClipSample",
@@ -23,6 +24,7 @@ __all__ = [
     "PanopticFrame",
     "Segment",
     "VideoRecord",
+    "exit_status",
     "ids_to_rgb",
     "rgb_to_ids",
     "stuff_segment_id",

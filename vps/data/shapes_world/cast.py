@@ -21,21 +21,21 @@ def draw_cast(
     parts: list[tuple[int, float, Surface, Path]] = []  # (category, radius, surface, path)
     classes = rng.permutation(THING_CLASSES).tolist()
     for index in range(pairs):
-        category, radius = classes[index], rng.uniform(12, 19) * scale
-        surface, path = draw_surface(rng), _crossing(rng, radius, height, width)
+        category, radius = classes[index], rng.uniform(15, 23) * scale
+        surface, path = draw_surface(rng, category), _crossing(rng, radius, height, width)
         parts.append((category, radius, surface, path))
         parts.append((category, radius, look_alike(surface, rng), path.opposite()))
     for index in range(count - len(parts)):
         category = classes[(pairs + index) % len(classes)]
         if index == 0:
-            radius = rng.uniform(11, 18) * scale
+            radius = rng.uniform(14, 22) * scale
             path = _leaving(rng, radius, height, width)
         else:
             small = index % 3 == 2
-            low, high = (5.5, 8.0) if small else (13.0, 29.0)
+            low, high = (7.0, 10.0) if small else (16.0, 32.0)
             radius = np.exp(rng.uniform(np.log(low), np.log(high))) * scale
             path = _wandering(rng, radius, height, width)
-        parts.append((category, radius, draw_surface(rng), path))
+        parts.append((category, radius, draw_surface(rng, category), path))
     # Small things go in front: they would be hidden for most of the video otherwise.
     nearness = [radius * rng.uniform(0.6, 1.4) for _, radius, _, _ in parts]
     order = sorted(range(len(parts)), key=lambda part: -nearness[part])
@@ -57,8 +57,8 @@ def _thing(
         radius=float(radius),
         surface=surface,
         path=path,
-        angle=rng.uniform(0, 2 * np.pi),
-        spin=rng.uniform(-0.15, 0.15),
+        angle=rng.uniform(-0.5, 0.5),
+        spin=rng.uniform(-0.06, 0.06),
     )
 
 

@@ -1,7 +1,8 @@
 """One thing of Shapes-VPS: its outline, its individual surface and its path.
 
-The class is in the outline alone. Colours and patterns are drawn per individual, from the same
-distribution for all classes, so that they tell individuals apart and say nothing of the class.
+The class is in the outline. Colours and patterns are drawn per individual, so that they tell
+individuals apart; as with real things a class has colours that it wears more often than others, so
+colour hints at the class and does not decide it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from vps.data.shapes_world.outlines import coverage, outline_distance
 
 _HUES = (0.0, 0.06, 0.13, 0.30, 0.47, 0.58, 0.74, 0.88)
+_USUAL = 0.75  # share of the individuals that wear one of the two hues of their class
 PATTERNS = ("stripes", "checks", "dots", "plain")
 
 
@@ -115,9 +117,10 @@ class Thing:
         ids[top:bottom, left:right][distance < 0] = self.segment_id
 
 
-def draw_surface(rng: np.random.Generator) -> Surface:
-    """Choose colours and pattern of an individual."""
-    hue = _HUES[rng.integers(len(_HUES))]
+def draw_surface(rng: np.random.Generator, category: int) -> Surface:
+    """Choose colours and pattern of an individual; three in four wear a colour of their class."""
+    usual = rng.random() < _USUAL
+    hue = _HUES[2 * category + rng.integers(2) if usual else rng.integers(len(_HUES))]
     color = _rgb(hue, rng.uniform(0.65, 0.95), rng.uniform(0.65, 0.95))
     if rng.random() < 0.5:
         second = _rgb(_HUES[rng.integers(len(_HUES))], rng.uniform(0.2, 0.9), rng.uniform(0.6, 1.0))
