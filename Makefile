@@ -18,7 +18,7 @@ install: $(VENV)/installed
 $(VENV)/installed: setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[vis,dev]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[vis,fast,dev]"
 	$(BIN)/python -c "from vps.torch_pair import check_torch_pair; check_torch_pair()"
 	touch $@
 

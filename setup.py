@@ -17,7 +17,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["vps", "vps.*"]),
-    package_data={"vps": ["py.typed"]},
+    package_data={"vps": ["py.typed", "metrics/data/*.json"]},
     install_requires=[
         # torchvision's operators need the torch that they were built for: constraints.txt pins a
         # pair that was tested, vps/torch_pair.py explains a wrong one.
@@ -36,6 +36,8 @@ setup(
     extras_require={
         "vis": ["matplotlib"],  # training curves
         "tensorboard": ["tensorboard"],
+        # evaluation of predictions on disk: compiled counting, a PNG reader without pixels
+        "fast": ["numba", "deflate>=0.8"],
         "dev": ["pytest", "pytest-xdist", "hypothesis", "ruff"],
     },
     classifiers=[

@@ -124,15 +124,17 @@ def test_there_are_small_and_large_things(videos: list[list]):
     assert (sides > 25).mean() > 0.1
 
 
-def test_color_does_not_tell_the_class():
-    surfaces = [(t.category, t.surface) for v in range(40) for t in ShapesWorld(v).things]
-    for category in range(4):
-        hues = {
-            int(np.argmax(surface.color)) * 3 + int(np.argmin(surface.color))
-            for other, surface in surfaces
-            if other == category
-        }
-        assert len(hues) >= 4  # of the six orders that three channels have
+def test_color_hints_at_the_class_and_does_not_decide_it():
+    """The best guess by the order of a colour's channels is better than chance and often wrong."""
+    things = [
+        (int(np.argmax(t.surface.color)) * 3 + int(np.argmin(t.surface.color)), t.category)
+        for v in range(60)
+        for t in ShapesWorld(v).things
+    ]
+    counts = np.zeros((9, 4), dtype=int)
+    np.add.at(counts, tuple(np.transpose(things)), 1)
+    share_right = counts.max(axis=1).sum() / len(things)
+    assert 0.4 < share_right < 0.95
 
 
 def test_overlap_alone_loses_identities(videos: list[list]):

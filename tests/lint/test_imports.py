@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Rooms of vps/ from the ground up; a room may import those of lower floors.
 FLOORS = (
-    {"structures", "torch_pair"},
+    {"structures", "compiled", "torch_pair"},
     {"io", "layers", "metrics"},
     {"config"},
     {"data", "evaluation", "inference", "modeling", "visualization"},

@@ -66,6 +66,8 @@ def count_window(frames, counts, rules):
     for (g, p), inter in common.items():
         if g not in gt_tubes or p not in pred_tubes or gt_tubes[g]["crowd"]:
             continue
+        if gt_tubes[g]["area"] < rules.min_tube_area:
+            continue
         category = gt_tubes[g]["category"]
         if category != pred_tubes[p]["category"]:
             continue
@@ -81,7 +83,7 @@ def count_window(frames, counts, rules):
         if tube["crowd"]:
             same_class = crowds.get(tube["category"], [])
             crowds[tube["category"]] = [g] if rules.crowd == "last_listed" else [*same_class, g]
-        elif g not in matched_gt:
+        elif g not in matched_gt and tube["area"] >= rules.min_tube_area:
             counts[tube["category"], 3] += 1
     for p, tube in pred_tubes.items():
         if p in matched_pred:

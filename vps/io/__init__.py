@@ -3,7 +3,12 @@
 from vps.io.atomic import atomic_folder, atomic_write
 from vps.io.files import read_json, write_json
 from vps.io.images import read_image
-from vps.io.panoptic import read_ground_truth, read_panoptic_png, write_panoptic_png
+from vps.io.panoptic import (
+    read_ground_truth,
+    read_panoptic_png,
+    read_panoptic_runs,
+    write_panoptic_png,
+)
 
 __all__ = [
     "atomic_folder",
@@ -12,6 +17,7 @@ __all__ = [
     "read_image",
     "read_json",
     "read_panoptic_png",
+    "read_panoptic_runs",
     "write_json",
     "write_panoptic_png",
 ]

@@ -28,7 +28,7 @@ import numpy as np
 
 from vps.io.atomic import atomic_folder, atomic_write
 from vps.io.panoptic import write_panoptic_png
-from vps.structures import MAX_ID, Category, InputError, PanopticFrame
+from vps.structures import MAX_ID, Category, InputError, LabelRuns, PanopticFrame
 
 # Form -> folder of the PNGs, name of the JSON.
 FORMS = {"panoptic": ("panoptic", "panoptic.json"), "vipseg": ("pan_pred", "pred.json")}
@@ -187,7 +187,7 @@ class VideoResultWriter:
             raise InputError(f"{where} was written twice; frame names must be unique")
         segments = [
             self._describe(int(segment_id), int(area), frame, where)
-            for segment_id, area in zip(*_count_ids(frame.ids))
+            for segment_id, area in zip(*LabelRuns.from_map(frame.ids).count_ids())
             if segment_id != 0
         ]
         write_panoptic_png(path, frame.ids)
@@ -225,16 +225,6 @@ def _check_name(name: str, what: str, *, inner: bool = True) -> None:
     good = bool(parts) and not name.startswith("/") and ".." not in parts and "\\" not in name
     if not good or (not inner and len(parts) > 1):
         raise InputError(f"expected a {what} name that can be a file name, got {name!r}")
-
-
-def _count_ids(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ids in use, ascending, and their pixels; without sorting where ids are small."""
-    highest = int(ids.max(initial=0))
-    if highest >= 1 << 16 or ids.min(initial=0) < 0:
-        return np.unique(ids, return_counts=True)
-    counts = np.bincount(ids.ravel())
-    used = np.flatnonzero(counts)
-    return used, counts[used]
 
 
 def _bounding_box(mask: np.ndarray) -> list[int]:

@@ -4,9 +4,10 @@ PQ, VPQ at every window, STQ and mIoU are sums of this table, so the pixels of a
 once and then forgotten. Beside the table stand the segments that either side lists, in the order of
 their listing (two official rules depend on that order).
 
-Neighbouring pixels nearly always carry the same pair, so the table is made from the starts of runs
-of equal pairs (some ten thousand per frame) instead of from all pixels: no look-up table over the
-id space is needed and ids may be anything up to 2^24 - 1.
+Neighbouring pixels nearly always carry the same pair, so the table is made from runs of equal
+pixels (some ten thousand per frame) instead of from all pixels: no look-up table over the id space
+is needed and ids may be anything up to 2^24 - 1. Where the runs of both sides are known already, as
+from ``vps.io``'s reader of PNGs, no pixel is needed at all.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vps.structures import MAX_ID, InputError, PanopticFrame, Segment
+from vps.compiled import load_kernels
+from vps.structures import MAX_ID, InputError, LabelRuns, PanopticFrame, Segment
 
 SegmentsLike = Mapping[int, Segment] | Iterable[tuple[int, Segment]]
 
-_CHUNK = 1 << 16  # pixels compared at a time, so that the temporaries stay in the cache
 _LOW, _SIGN = 0xFFFFFFFF, 0x80000000  # the lower half of a 64-bit key and its sign bit
 
 
@@ -120,14 +121,37 @@ class FrameTable:
             InputError: the maps differ in size; an id is out of range; a prediction paints an id
                 that it does not list, lists one that it does not paint, or lists one twice.
         """
+        return cls.from_runs(
+            LabelRuns.from_map(gt_ids),
+            gt_segments,
+            LabelRuns.from_map(pred_ids),
+            pred_segments,
+            frame_id=frame_id,
+            video_id=video_id,
+            strict_ground_truth=strict_ground_truth,
+        )
+
+    @classmethod
+    def from_runs(
+        cls,
+        gt_runs: LabelRuns,
+        gt_segments: SegmentsLike,
+        pred_runs: LabelRuns,
+        pred_segments: SegmentsLike,
+        *,
+        frame_id: str,
+        video_id: str = "",
+        strict_ground_truth: bool = True,
+    ) -> FrameTable:
+        """Count two maps given as runs; the arguments and errors are those of ``from_maps``."""
         where = f"frame {frame_id} of video {video_id}" if video_id else f"frame {frame_id}"
-        if gt_ids.shape != pred_ids.shape:
+        if gt_runs.shape != pred_runs.shape:
             raise InputError(
-                f"expected a prediction of {_size(gt_ids)} pixels (the size of the ground truth), "
-                f"got {_size(pred_ids)} in {where}; predictions are scored at the original "
+                f"expected a prediction of {_size(gt_runs)} pixels (the size of the ground truth), "
+                f"got {_size(pred_runs)} in {where}; predictions are scored at the original "
                 "resolution"
             )
-        pair_gt, pair_pred, pixels = count_pairs(gt_ids, pred_ids)
+        pair_gt, pair_pred, pixels = count_run_pairs(gt_runs, pred_runs)
         gt_list = SegmentList.from_segments(gt_segments)
         pred_list = SegmentList.from_segments(pred_segments)
         _check_ids("ground truth", pair_gt, gt_list, where, strict=strict_ground_truth)
@@ -143,28 +167,43 @@ def count_pairs(
     Returns:
         ground-truth ids, predicted ids and pixel counts, int64 [N] each, sorted by the pair.
     """
-    gt, pred = gt_ids.ravel(), pred_ids.ravel()
+    return count_run_pairs(LabelRuns.from_map(gt_ids), LabelRuns.from_map(pred_ids))
+
+
+def count_run_pairs(gt: LabelRuns, pred: LabelRuns) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Count the pixels of every pair of ids in two maps of one size; returns as ``count_pairs``."""
     if gt.size == 0:
         return (np.zeros(0, np.int64),) * 3
-    starts = _run_starts(gt, pred)
-    lengths = np.diff(starts, append=gt.size)
-    keys = (gt[starts].astype(np.int64) << 32) | (pred[starts].astype(np.int64) & _LOW)
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    first = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
-    keys, pixels = keys[first], np.add.reduceat(lengths[order], first)
+    if kernels := load_kernels("vps.metrics.kernels"):
+        keys, pixels = kernels.count_run_pairs(gt.starts, gt.ids, pred.starts, pred.ids, gt.size)
+        keys = keys.view(np.int64)
+        order = np.argsort(keys)
+        keys, pixels = keys[order], pixels[order]
+    else:
+        keys, pixels = _add_up(*_merge_runs(gt, pred))
     return keys >> 32, ((keys & _LOW) ^ _SIGN) - _SIGN, pixels  # a negative id stays negative
 
 
-def _run_starts(gt: np.ndarray, pred: np.ndarray) -> np.ndarray:
-    """Positions int64 [R] in two flat maps where the pair differs from that of the pixel before."""
-    starts = [np.zeros(1, np.int64)]
-    for begin in range(0, gt.size - 1, _CHUNK):
-        end = min(gt.size - 1, begin + _CHUNK)
-        changed = gt[begin + 1 : end + 1] != gt[begin:end]
-        changed |= pred[begin + 1 : end + 1] != pred[begin:end]
-        starts.append(np.flatnonzero(changed) + (begin + 1))
-    return np.concatenate(starts)
+def _merge_runs(gt: LabelRuns, pred: LabelRuns) -> tuple[np.ndarray, np.ndarray]:
+    """One list of R runs from two: keys int64 [R] (ground-truth id << 32 | lower half of the
+    predicted id), and pixels int64 [R], 0 where both maps begin a run.
+    """
+    starts = np.concatenate([gt.starts, pred.starts])
+    order = np.argsort(starts, kind="stable")  # merges two ascending halves in linear time
+    gt_run = np.cumsum(order < len(gt.starts)) - 1  # the last run of each map that has begun
+    pred_run = np.arange(len(order)) - gt_run - 1
+    # Both maps begin at 0, where for one step no run of the prediction has begun yet; it is empty.
+    keys = (gt.ids[gt_run].astype(np.int64) << 32) | (pred.ids[pred_run].astype(np.int64) & _LOW)
+    return keys, np.diff(starts[order], append=gt.size)
+
+
+def _add_up(keys: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct keys among those with pixels, ascending, and the sums of their pixels."""
+    keys, pixels = keys[pixels > 0], pixels[pixels > 0]
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    first = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+    return keys[first], np.add.reduceat(pixels[order], first)
 
 
 def _check_ids(
@@ -200,8 +239,8 @@ def _check_ids(
         )
 
 
-def _size(ids: np.ndarray) -> str:
-    return "x".join(map(str, ids.shape))
+def _size(runs: LabelRuns) -> str:
+    return "x".join(map(str, runs.shape))
 
 
 def _some(ids: list[int], most: int = 5) -> str:

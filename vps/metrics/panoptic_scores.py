@@ -11,7 +11,7 @@ group occurs the mean is undefined: it is None here, with the reason beside it, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +91,7 @@ class PanopticScores:
         all, things, stuff: the means.
         counts: the counts per class.
         categories: the classes, in contiguous order.
+        excluded: classes that the means leave out.
     """
 
     window: int
@@ -100,6 +101,7 @@ class PanopticScores:
     stuff: GroupScores
     counts: ClassCounts
     categories: tuple[Category, ...]
+    excluded: frozenset[int] = frozenset()
 
     @classmethod
     def from_counts(
@@ -109,21 +111,32 @@ class PanopticScores:
         *,
         window: int = 1,
         num_windows: int = 0,
+        excluded: Collection[int] = (),
     ) -> PanopticScores:
         """Average the counts of a whole evaluation."""
         isthing = np.array([category.isthing for category in categories], dtype=bool)
-        groups = {"all": np.ones_like(isthing), "things": isthing, "stuff": ~isthing}
+        kept = np.ones_like(isthing)
+        kept[list(excluded)] = False
+        groups = {"all": kept, "things": kept & isthing, "stuff": kept & ~isthing}
         if num_windows == 0:
             reason = f"no video has {window} labelled frames in a row"
         else:
             reason = "no {} occurs in the ground truth or is wrongly predicted"
+            reason += " (excluded classes aside)" if excluded else ""
         means = {
             name: _mean_over_classes(
                 counts, members, reason.format({"all": "class"}.get(name, f"class of {name}"))
             )
             for name, members in groups.items()
         }
-        return cls(window, num_windows, **means, counts=counts, categories=tuple(categories))
+        return cls(
+            window,
+            num_windows,
+            **means,
+            counts=counts,
+            categories=tuple(categories),
+            excluded=frozenset(excluded),
+        )
 
     @property
     def groups(self) -> dict[str, GroupScores]:
@@ -131,7 +144,9 @@ class PanopticScores:
         return {"All": self.all, "Things": self.things, "Stuff": self.stuff}
 
     def per_class(self) -> dict[int, tuple[float, int, int, int]]:
-        """{contiguous category: (sum of IoU, TP, FP, FN)} of the scored classes."""
+        """{contiguous category: (sum of IoU, TP, FP, FN)} of the classes that occur, the excluded
+        ones among them.
+        """
         counts = self.counts
         return {
             category: (
@@ -157,6 +172,7 @@ class PanopticScores:
                 "tp": tp,
                 "fp": fp,
                 "fn": fn,
+                **({"excluded": True} if category in self.excluded else {}),
             }
             for category, (iou, tp, fp, fn) in self.per_class().items()
         ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -102,8 +103,17 @@ class VideoTables:
     def __len__(self) -> int:
         return len(self.frame_ids)
 
+    @cached_property
+    def pairs_that_meet(self) -> tuple[np.ndarray, np.ndarray]:
+        """Distinct pairs as keys int64 [M] (ground truth << 24 | prediction), sorted, and, for
+        every entry of the tables, the index of its pair. Found once, for all windows.
+        """
+        return np.unique((self.gt_ids << 24) | self.pred_ids, return_inverse=True)
+
     def between(self, first: int, last: int) -> VideoTables:
         """The video of frames first..last-1."""
+        if first <= 0 and last >= len(self):
+            return self
         rows = slice(*np.searchsorted(self.frames, [first, last]))
         return VideoTables(
             self.video_id,

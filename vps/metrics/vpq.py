@@ -12,7 +12,7 @@ Cityscapes-VPS names its windows of 1, 2, 3, 4 labelled frames k = 0, 5, 10, 15.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,12 +81,15 @@ class VideoPanopticQuality:
         windows: Iterable[int] = DEFAULT_WINDOWS,
         *,
         rules: MatchingRules = VIPSEG_RULES,
+        excluded_classes: Collection[int] = (),
     ) -> None:
         """
         Args:
             categories: the classes, in contiguous order.
             windows: window lengths in labelled frames.
             rules: the official quirks, each by name.
+            excluded_classes: contiguous classes that are matched and counted like any other, but
+                left out of the means over classes (VIPER: ``VIPER_EXCLUDED_CLASSES``).
         """
         self.categories = tuple(categories)
         self.windows = tuple(int(window) for window in windows)
@@ -95,12 +98,22 @@ class VideoPanopticQuality:
             raise InputError(
                 f"expected distinct windows of one or more frames, got {list(self.windows)}"
             )
+        self.excluded_classes = frozenset(int(category) for category in excluded_classes)
+        if not self.excluded_classes <= set(range(len(self.categories))):
+            raise InputError(
+                f"expected excluded_classes in 0..{len(self.categories) - 1} (contiguous), got "
+                f"{sorted(self.excluded_classes)}"
+            )
         self._videos: dict[str, tuple[int, dict[int, tuple[ClassCounts, int]]]] = {}
 
     @property
     def name(self) -> str:
         """The mean with its windows, as in ``VPQ(1,2,4,6)``."""
         return f"VPQ({','.join(map(str, self.windows))})"
+
+    @property
+    def _settings(self) -> tuple:
+        return self.categories, self.windows, self.rules, self.excluded_classes
 
     @property
     def video_ids(self) -> list[str]:
@@ -125,12 +138,11 @@ class VideoPanopticQuality:
 
     def merge(self, other: VideoPanopticQuality) -> None:
         """Take over the videos of another metric (another process') with the same settings."""
-        if (self.categories, self.windows, self.rules) != (
-            other.categories,
-            other.windows,
-            other.rules,
-        ):
-            raise InputError("metrics with different categories, windows or rules cannot be merged")
+        if self._settings != other._settings:
+            raise InputError(
+                "metrics with different categories, windows, rules or excluded classes cannot be "
+                "merged"
+            )
         for video_id in other._videos:
             _check_new(video_id, self._videos)
         self._videos.update(other._videos)
@@ -144,10 +156,16 @@ class VideoPanopticQuality:
             for video_id in self.video_ids:
                 counts, number = self._videos[video_id][1][window]
                 total, num_windows = total + counts, num_windows + number
-                alone = PanopticScores.from_counts(counts, self.categories, window=window)
+                alone = PanopticScores.from_counts(
+                    counts, self.categories, window=window, excluded=self.excluded_classes
+                )
                 per_video[video_id][window] = alone.all.pq
             per_window[window] = PanopticScores.from_counts(
-                total, self.categories, window=window, num_windows=num_windows
+                total,
+                self.categories,
+                window=window,
+                num_windows=num_windows,
+                excluded=self.excluded_classes,
             )
         means, reasons = {}, {}
         for group in ("all", "things", "stuff"):
@@ -177,9 +195,13 @@ class PanopticQuality(VideoPanopticQuality):
     """Image PQ: VPQ with the one window of one frame. ``compute()`` gives its PanopticScores."""
 
     def __init__(
-        self, categories: Sequence[Category], *, rules: MatchingRules = VIPSEG_RULES
+        self,
+        categories: Sequence[Category],
+        *,
+        rules: MatchingRules = VIPSEG_RULES,
+        excluded_classes: Collection[int] = (),
     ) -> None:
-        super().__init__(categories, (1,), rules=rules)
+        super().__init__(categories, (1,), rules=rules, excluded_classes=excluded_classes)
 
     def compute(self) -> PanopticScores:  # type: ignore[override]
         """PQ, SQ and RQ over all frames so far."""

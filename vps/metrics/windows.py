@@ -71,7 +71,7 @@ def _stretches(
         return
     first, last = int(starts[0]), int(starts[-1]) + window
     stretch = video.between(first, last)
-    columns = len(_pairs_that_meet(stretch)[0])
+    columns = len(stretch.pairs_that_meet[0])
     if len(starts) == 1 or (last - first + 1) * columns <= max_cells:
         yield stretch, starts - first
         return
@@ -80,17 +80,10 @@ def _stretches(
     yield from _stretches(video, starts[half:], window, max_cells)
 
 
-def _pairs_that_meet(video: VideoTables) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct pairs as keys int64 [M] (ground truth << 24 | prediction), sorted, and, for every
-    entry of the tables, the index of its pair.
-    """
-    return np.unique((video.gt_ids << 24) | video.pred_ids, return_inverse=True)
-
-
 def _count_stretch(
     video: VideoTables, windows: Windows, num_categories: int, rules: MatchingRules
 ) -> ClassCounts:
-    keys, column = _pairs_that_meet(video)
+    keys, column = video.pairs_that_meet
     meeting = np.zeros((len(video), len(keys)), np.int64)  # [T, M]
     np.add.at(meeting, (video.frames, column), video.pixels)
 
@@ -151,13 +144,14 @@ def match_tubes(
         (window, ground-truth tube) of an IoU above 1, else None; and the counts.
     """
     crowd = gt.crowd & (rules.crowd != "ordinary")
+    sought = ~crowd & (gt.area >= rules.min_tube_area)
     same_class = (
         (common > 0)
         & gt.present[:, g]
         & pred.present[:, p]
         & (gt.category[:, g] == pred.category[:, p])
     )
-    w, m = np.nonzero(same_class & ~crowd[:, g])
+    w, m = np.nonzero(same_class & sought[:, g])
     intersection = common[w, m]
     union = pred.area[w, p[m]] + gt.area[w, g[m]] - intersection
     if not rules.void_in_union:
@@ -171,7 +165,7 @@ def match_tubes(
     gt_matched, pred_matched = np.zeros_like(gt.present), np.zeros_like(pred.present)
     gt_matched[w, g[m]] = True
     pred_matched[w, p[m]] = True
-    missed = gt.present & ~gt_matched & ~crowd
+    missed = gt.present & ~gt_matched & sought
 
     excused = void.copy()
     if crowd.any():

@@ -10,6 +10,7 @@ from vps.structures.panoptic import (
     stuff_segment_id,
     thing_segment_id,
 )
+from vps.structures.runs import LabelRuns
 from vps.structures.stream import Frame, FrameStream
 from vps.structures.video import VideoRecord
 
@@ -21,6 +22,7 @@ __all__ = [
     "Frame",
     "FrameStream",
     "InputError",
+    "LabelRuns",
     "PanopticFrame",
     "Segment",
     "VideoRecord",

@@ -22,8 +22,8 @@ class LabelRuns:
 
     Attributes:
         shape: (H, W).
-        starts: integers [R], where each run begins in the flat map; ascending from 0. Two runs in a
-            row may carry the same id.
+        starts: int64 [R], where each run begins in the flat map; ascending from 0. Neighbouring
+            runs may carry the same id.
         ids: int32 [R].
     """
 
@@ -33,10 +33,15 @@ class LabelRuns:
 
     @classmethod
     def from_map(cls, ids: np.ndarray) -> LabelRuns:
-        """Take integers [H, W] (int32 values)."""
+        """Take integers [H, W]. Those beyond int32 become its limits, which are no segment ids
+        either.
+        """
         flat = ids.reshape(-1)
         starts = _changes(flat, 1)
-        return cls(ids.shape, starts, flat[starts].astype(np.int32))
+        values = flat[starts]
+        if values.dtype.itemsize > 4:
+            values = np.clip(values, -(2**31), 2**31 - 1)
+        return cls(ids.shape, starts, values.astype(np.int32))
 
     @classmethod
     def from_rgb(cls, rgb: np.ndarray) -> LabelRuns:

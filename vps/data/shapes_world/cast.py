@@ -32,7 +32,7 @@ def draw_cast(
             path = _leaving(rng, radius, height, width)
         else:
             small = index % 3 == 2
-            low, high = (7.0, 10.0) if small else (16.0, 32.0)
+            low, high = (8.0, 11.0) if small else (16.0, 32.0)
             radius = np.exp(rng.uniform(np.log(low), np.log(high))) * scale
             path = _wandering(rng, radius, height, width)
         parts.append((category, radius, draw_surface(rng, category), path))

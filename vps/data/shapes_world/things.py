@@ -15,7 +15,7 @@ import numpy as np
 from vps.data.shapes_world.outlines import coverage, outline_distance
 
 _HUES = (0.0, 0.06, 0.13, 0.30, 0.47, 0.58, 0.74, 0.88)
-_USUAL = 0.75  # share of the individuals that wear one of the two hues of their class
+_USUAL = 0.9  # share of the individuals that wear one of the two hues of their class
 PATTERNS = ("stripes", "checks", "dots", "plain")
 
 
@@ -118,7 +118,7 @@ class Thing:
 
 
 def draw_surface(rng: np.random.Generator, category: int) -> Surface:
-    """Choose colours and pattern of an individual; three in four wear a colour of their class."""
+    """Choose colours and pattern of an individual; nine in ten wear a colour of their class."""
     usual = rng.random() < _USUAL
     hue = _HUES[2 * category + rng.integers(2) if usual else rng.integers(len(_HUES))]
     color = _rgb(hue, rng.uniform(0.65, 0.95), rng.uniform(0.65, 0.95))
