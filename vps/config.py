@@ -135,6 +135,9 @@ def _add_vpsnet(cfg: CN) -> None:
     # Detections that the mask overlap rule removes enter the memory in the released code. Pruning
     # first keeps ids for things that are seen.
     track.PRUNE_BEFORE = True
+    # Of several detections that want the same track the best gets it. "best": the others become new
+    # tracks, as in VPSNet; "next_best": they take their best track that is still free.
+    track.ASSIGNMENT = "best"
     # The released code never forgets a track. Here the ones not seen for longest go first when
     # there are more than so many, so that memory stays bounded on a video of any length.
     track.MAX_TRACKS = 1000

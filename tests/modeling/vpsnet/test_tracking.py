@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vps.modeling.vpsnet.association import (
-    AssociationWeights,
+    AssociationRules,
     Detections,
     VideoState,
     assign_tracks,
@@ -16,7 +16,7 @@ from vps.modeling.vpsnet.association import (
 )
 from vps.modeling.vpsnet.track_head import TrackHead, match_labels, match_logits
 
-WEIGHTS = AssociationWeights()
+RULES = AssociationRules()
 
 
 def detections(*rows, dim=4):
@@ -36,7 +36,7 @@ def test_match_labels():
 
 def test_the_scores_are_the_four_terms():
     known, new = detections((0, 0.0, 1, 0.9), (1, 30.0, 2, 0.9)), detections((0, 5.0, 1, 0.8))
-    scores = association_scores(new, known, WEIGHTS)[0]
+    scores = association_scores(new, known, RULES)[0]
     normaliser = math.log(math.exp(0) + math.exp(9) + math.exp(0))
     confidence = math.log(0.8)
     expected = [
@@ -52,41 +52,43 @@ def test_the_best_detection_gets_the_track_and_the_loser_a_new_one():
     assert assign_tracks(scores) == [-1, 0, -1]
 
 
+def test_with_next_best_the_loser_takes_what_is_free():
+    scores = torch.tensor([[0.0, 3.0, 2.0], [0.0, 5.0, 4.0], [1.0, 0.0, 9.0]])
+    assert assign_tracks(scores) == [-1, 0, 1]
+    assert assign_tracks(scores, next_best=True) == [-1, 0, 1]  # both of its tracks are taken
+    scores[2] = torch.tensor([1.0, 0.0, 0.0])
+    assert assign_tracks(scores) == [-1, 0, -1]
+    assert assign_tracks(scores, next_best=True) == [1, 0, -1]
+    assert assign_tracks(torch.zeros(0, 3), next_best=True) == []
+
+
 def test_ids_survive_a_gap_and_are_never_given_twice():
     state = VideoState()
-    ids, _ = update_tracks(
-        state, detections((0, 0.0, 1, 0.9), (1, 30.0, 1, 0.9)), WEIGHTS, max_tracks=9
-    )
+    ids, _ = update_tracks(state, detections((0, 0.0, 1, 0.9), (1, 30.0, 1, 0.9)), RULES)
     assert ids == [0, 1]
-    ids, _ = update_tracks(state, detections((1, 60.0, 1, 0.9)), WEIGHTS, max_tracks=9)
+    ids, _ = update_tracks(state, detections((1, 60.0, 1, 0.9)), RULES)
     assert ids == [1]
-    ids, _ = update_tracks(
-        state, detections((0, 90.0, 1, 0.9), (2, 200.0, 1, 0.9)), WEIGHTS, max_tracks=9
-    )
+    ids, _ = update_tracks(state, detections((0, 90.0, 1, 0.9), (2, 200.0, 1, 0.9)), RULES)
     assert ids == [0, 2]
     assert state.frame == 3 and state.next_id == 3
 
 
 def test_look_alikes_are_told_apart_by_place():
     state = VideoState()
-    first, _ = update_tracks(
-        state, detections((0, 0.0, 1, 0.9), (0, 40.0, 1, 0.9)), WEIGHTS, max_tracks=9
-    )
-    second, _ = update_tracks(
-        state, detections((0, 42.0, 1, 0.9), (0, 2.0, 1, 0.9)), WEIGHTS, max_tracks=9
-    )
+    first, _ = update_tracks(state, detections((0, 0.0, 1, 0.9), (0, 40.0, 1, 0.9)), RULES)
+    second, _ = update_tracks(state, detections((0, 42.0, 1, 0.9), (0, 2.0, 1, 0.9)), RULES)
     assert second == first[::-1]
 
 
 def test_another_class_does_not_match_and_a_track_keeps_its_class():
     state = VideoState()
-    update_tracks(state, detections((0, 0.0, 1, 0.9)), WEIGHTS, max_tracks=9)
-    ids, categories = update_tracks(state, detections((0, 90.0, 2, 0.9)), WEIGHTS, max_tracks=9)
+    update_tracks(state, detections((0, 0.0, 1, 0.9)), RULES)
+    ids, categories = update_tracks(state, detections((0, 90.0, 2, 0.9)), RULES)
     assert ids == [1] and categories == [2]
     # Without the class term the embedding decides, and the track's first class stands.
-    free, state = AssociationWeights(category=0.0), VideoState()
-    update_tracks(state, detections((0, 0.0, 1, 0.9)), free, max_tracks=9)
-    ids, categories = update_tracks(state, detections((0, 0.0, 2, 0.9)), free, max_tracks=9)
+    free, state = AssociationRules(category=0.0), VideoState()
+    update_tracks(state, detections((0, 0.0, 1, 0.9)), free)
+    ids, categories = update_tracks(state, detections((0, 0.0, 2, 0.9)), free)
     assert ids == [0] and categories == [1]
 
 
@@ -94,7 +96,7 @@ def test_the_mask_cue_decides_between_equal_boxes():
     known, new = detections((0, 0.0, 1, 0.9), (0, 0.0, 1, 0.9)), detections((0, 0.0, 1, 0.9))
     known.masks = torch.tensor([[[1, 0]], [[0, 1]]], dtype=torch.bool)
     new.masks = torch.tensor([[[0, 1]]], dtype=torch.bool)
-    scores = association_scores(new, known, AssociationWeights(mask_iou=1.0))[0]
+    scores = association_scores(new, known, AssociationRules(mask_iou=1.0))[0]
     assert scores[2] - scores[1] == pytest.approx(1.0, abs=1e-5)
     assert mask_iou(new.masks, known.masks).tolist() == [[0.0, 1.0]]
 
@@ -102,7 +104,9 @@ def test_the_mask_cue_decides_between_equal_boxes():
 def test_memory_is_bounded_and_forgets_what_was_unseen_longest():
     state = VideoState()
     for step in range(50):
-        update_tracks(state, detections((step, 20.0 * step, 1, 0.9), dim=60), WEIGHTS, max_tracks=5)
+        update_tracks(
+            state, detections((step, 20.0 * step, 1, 0.9), dim=60), AssociationRules(max_tracks=5)
+        )
         assert len(state.tracks) == len(state.track_ids) == len(state.last_seen) <= 5
     assert state.track_ids == [45, 46, 47, 48, 49]
 
@@ -112,10 +116,10 @@ def test_frames_without_detections():
     nothing = Detections(
         torch.zeros(0, 4), torch.zeros(0, 4), torch.zeros(0).long(), torch.zeros(0)
     )
-    assert update_tracks(state, nothing, WEIGHTS, max_tracks=9) == ([], [])
-    assert update_tracks(state, detections((0, 0.0, 1, 0.9)), WEIGHTS, max_tracks=9)[0] == [0]
-    assert update_tracks(state, nothing, WEIGHTS, max_tracks=9) == ([], [])
-    assert update_tracks(state, detections((0, 0.0, 1, 0.9)), WEIGHTS, max_tracks=9)[0] == [0]
+    assert update_tracks(state, nothing, RULES) == ([], [])
+    assert update_tracks(state, detections((0, 0.0, 1, 0.9)), RULES)[0] == [0]
+    assert update_tracks(state, nothing, RULES) == ([], [])
+    assert update_tracks(state, detections((0, 0.0, 1, 0.9)), RULES)[0] == [0]
 
 
 def test_the_head_learns_who_is_who():

@@ -7,7 +7,7 @@ from typing import Any
 from vps.d2.data import MetadataCatalog
 from vps.d2.modeling import build_backbone
 from vps.modeling.detection import RPN, RoIHeads
-from vps.modeling.vpsnet.association import AssociationWeights
+from vps.modeling.vpsnet.association import AssociationRules
 from vps.modeling.vpsnet.panoptic_head import OUTSIDE
 from vps.modeling.vpsnet.panoptic_inference import PanopticRules
 from vps.modeling.vpsnet.semantic_head import SemanticHead
@@ -27,11 +27,12 @@ def vpsnet_arguments(cfg) -> dict[str, Any]:
     vpsnet = cfg.MODEL.VPSNET
     head, panoptic, track = vpsnet.SEMANTIC_HEAD, vpsnet.PANOPTIC_HEAD, vpsnet.TRACK_HEAD
     channels = shapes[head.IN_FEATURES[0]].channels
-    if panoptic.OUTSIDE_BOX not in ("-inf", "zero"):
-        raise InputError(
-            "MODEL.VPSNET.PANOPTIC_HEAD.OUTSIDE_BOX: expected '-inf' or 'zero', "
-            f"got {panoptic.OUTSIDE_BOX!r}"
-        )
+    for key, value, known in (
+        ("PANOPTIC_HEAD.OUTSIDE_BOX", panoptic.OUTSIDE_BOX, ("-inf", "zero")),
+        ("TRACK_HEAD.ASSIGNMENT", track.ASSIGNMENT, ("best", "next_best")),
+    ):
+        if value not in known:
+            raise InputError(f"MODEL.VPSNET.{key}: expected one of {known}, got {value!r}")
     return {
         "backbone": backbone,
         "proposal_generator": RPN.from_config(cfg, shapes),
@@ -70,14 +71,15 @@ def vpsnet_arguments(cfg) -> dict[str, Any]:
             stuff_area_min=panoptic.STUFF_AREA_MIN,
             thing_area_min=panoptic.THING_AREA_MIN,
         ),
-        "association": AssociationWeights(
+        "association": AssociationRules(
             score=track.SCORE_COEF,
             iou=track.IOU_COEF,
             category=track.CLASS_COEF,
             mask_iou=track.MASK_IOU_COEF,
+            next_best=track.ASSIGNMENT == "next_best",
+            max_tracks=track.MAX_TRACKS,
         ),
         "prune_before_tracking": track.PRUNE_BEFORE,
-        "max_tracks": track.MAX_TRACKS,
         "min_size_test": cfg.INPUT.MIN_SIZE_TEST,
         "max_size_test": cfg.INPUT.MAX_SIZE_TEST,
     }

@@ -21,13 +21,19 @@ from vps.modeling.vpsnet.track_head import match_logits
 
 
 @dataclass(frozen=True)
-class AssociationWeights:
-    """The coefficients a, b, c above; ``mask_iou`` is VPSNet++'s cue and 0 in VPSNet."""
+class AssociationRules:
+    """The coefficients a, b, c above, and what else ``MODEL.VPSNET.TRACK_HEAD`` sets.
+
+    ``mask_iou`` is the weight of VPSNet++'s cue and 0 in VPSNet; ``next_best`` is explained at
+    ``assign_tracks``; ``max_tracks`` bounds the memory.
+    """
 
     score: float = 1.0
     iou: float = 2.0
     category: float = 10.0
     mask_iou: float = 0.0
+    next_best: bool = False
+    max_tracks: int = 1000
 
 
 @dataclass
@@ -72,7 +78,7 @@ class VideoState:
 
 
 def association_scores(
-    detections: Detections, tracks: Detections, weights: AssociationWeights
+    detections: Detections, tracks: Detections, rules: AssociationRules
 ) -> Tensor:
     """The score above for n detections and M tracks: (n, 1 + M), column 0 = new."""
     matching = match_logits(detections.embeddings, tracks.embeddings).log_softmax(dim=1)
@@ -80,22 +86,25 @@ def association_scores(
     same = detections.categories[:, None] == tracks.categories[None]
     same = _behind_new(same.to(matching.dtype), new=1.0)
     confidence = detections.scores.clamp(min=1e-6).log()[:, None]
-    scores = matching + weights.score * confidence + weights.iou * overlap + weights.category * same
-    if weights.mask_iou and detections.masks is not None and tracks.masks is not None:
+    scores = matching + rules.score * confidence + rules.iou * overlap + rules.category * same
+    if rules.mask_iou and detections.masks is not None and tracks.masks is not None:
         cue = _behind_new(mask_iou(detections.masks, tracks.masks), new=0.0)
-        scores = scores + weights.mask_iou * cue
+        scores = scores + rules.mask_iou * cue
     return scores
 
 
-def assign_tracks(scores: Tensor) -> list[int]:
+def assign_tracks(scores: Tensor, *, next_best: bool = False) -> list[int]:
     """Row of the track for each detection, -1 for a new one.
 
-    Each detection takes its best column. Where several want the same track the highest score wins
-    and the others become new tracks (MaskTrack R-CNN would drop them).
+    Each detection takes its best column. Where several want the same track the highest score wins.
+    The others become new tracks, as in VPSNet (MaskTrack R-CNN would drop them); with
+    ``next_best`` they take the best column that is still free.
 
     Args:
         scores: (n, 1 + M), column 0 = new.
     """
+    if next_best:
+        return _assign_next_best(scores)
     best_scores, best = scores.max(dim=1)
     chosen = [-1] * len(scores)
     taken: set[int] = set()
@@ -107,12 +116,23 @@ def assign_tracks(scores: Tensor) -> list[int]:
     return chosen
 
 
+def _assign_next_best(scores: Tensor) -> list[int]:
+    columns = scores.shape[1]
+    chosen: dict[int, int] = {}
+    taken: set[int] = set()
+    order = torch.argsort(scores.flatten(), descending=True, stable=True)
+    for detection, column in (divmod(place, columns) for place in order.tolist()):
+        if detection not in chosen and column not in taken:
+            chosen[detection] = column - 1
+            if column > 0:  # any number of things may be new
+                taken.add(column)
+    return [chosen[detection] for detection in range(len(scores))]
+
+
 def update_tracks(
     state: VideoState,
     detections: Detections,
-    weights: AssociationWeights,
-    *,
-    max_tracks: int,
+    rules: AssociationRules,
 ) -> tuple[list[int], list[int]]:
     """Match the detections of the next frame to the tracks and remember them.
 
@@ -125,7 +145,8 @@ def update_tracks(
         rows = [-1] * len(detections)
         state.tracks = _select(detections, [])
     else:
-        rows = assign_tracks(association_scores(detections, state.tracks, weights))
+        scores = association_scores(detections, state.tracks, rules)
+        rows = assign_tracks(scores, next_best=rules.next_best)
 
     matched = [(row, i) for i, row in enumerate(rows) if row >= 0]
     new = [i for i, row in enumerate(rows) if row < 0]
@@ -143,7 +164,7 @@ def update_tracks(
         state.track_ids.append(state.next_id)
         state.last_seen.append(state.frame)
         state.next_id += 1
-    _forget(state, max_tracks)
+    _forget(state, rules.max_tracks)
     state.frame += 1
     return ids, categories.tolist()
 

@@ -21,7 +21,7 @@ from vps.modeling.detection import RPN, RoIHeads
 from vps.modeling.pictures import batch_pictures, resize_shorter_side
 from vps.modeling.vpsnet.arguments import vpsnet_arguments
 from vps.modeling.vpsnet.association import (
-    AssociationWeights,
+    AssociationRules,
     Detections,
     VideoState,
     update_tracks,
@@ -84,9 +84,8 @@ class VPSNet(nn.Module):
         outside_box: float = OUTSIDE,
         supervise_reference: bool = False,
         rules: PanopticRules | None = None,
-        association: AssociationWeights | None = None,
+        association: AssociationRules | None = None,
         prune_before_tracking: bool = True,
-        max_tracks: int = 1000,
         min_size_test: int = 0,
         max_size_test: int = 0,
     ):
@@ -104,9 +103,8 @@ class VPSNet(nn.Module):
         self.outside_box = outside_box
         self.supervise_reference = supervise_reference
         self.rules = rules or PanopticRules()
-        self.association = association or AssociationWeights()
+        self.association = association or AssociationRules()
         self.prune_before_tracking = prune_before_tracking
-        self.max_tracks = max_tracks
         self.min_size_test = min_size_test
         self.max_size_test = max_size_test
         self.register_buffer("pixel_mean", torch.tensor(pixel_mean).view(-1, 1, 1), False)
@@ -265,9 +263,7 @@ class VPSNet(nn.Module):
             mask_logits, classes = mask_logits[keep], classes[keep]
             keep = list(range(len(keep)))
         detections = self._detections(features, boxes, categories, scores, mask_logits)
-        tracks, track_categories = update_tracks(
-            state, detections, self.association, max_tracks=self.max_tracks
-        )
+        tracks, track_categories = update_tracks(state, detections, self.association)
 
         score = self.semantic_head(features)[0]
         maps = semantic_maps(score, self.stuff, set(categories.tolist()), size, output_size)
