@@ -56,7 +56,7 @@ def build_optimizer(cfg: CfgNode, model: nn.Module) -> torch.optim.Optimizer:
             groups, solver.BASE_LR, momentum=solver.MOMENTUM, nesterov=solver.NESTEROV
         )
     elif solver.OPTIMIZER == "ADAMW":
-        optimizer = torch.optim.AdamW(groups, solver.BASE_LR)
+        optimizer = torch.optim.AdamW(groups, solver.BASE_LR, fused=True)
     else:
         raise InputError(f"SOLVER.OPTIMIZER: expected SGD or ADAMW, got {solver.OPTIMIZER!r}")
     return _with_clipping(cfg, optimizer)
