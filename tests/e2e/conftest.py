@@ -43,3 +43,15 @@ def run_tool(repository, shapes_root):
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def weights(run_tool, tmp_path_factory):
+    """Weights of configs/shapes_vps/vpsnet_track_R_18.yaml after one iteration, and what the
+    training left beside them.
+    """
+    folder = tmp_path_factory.mktemp("weights")
+    config = "configs/shapes_vps/vpsnet_track_R_18.yaml"
+    opts = ["SOLVER.MAX_ITER", "1", "DATASETS.TEST", "()", "INPUT.MIN_SIZE_TRAIN", "(64,)"]
+    run_tool("tools/train_net.py", "--config-file", config, "OUTPUT_DIR", folder, *opts)
+    return folder / "model_final.pth"

@@ -23,15 +23,6 @@ def broken_root(shapes_root, tmp_path):
     return tmp_path / "data"
 
 
-@pytest.fixture(scope="module")
-def weights(run_tool, tmp_path_factory):
-    """Weights that fit CONFIG, after one iteration."""
-    folder = tmp_path_factory.mktemp("weights")
-    opts = ["SOLVER.MAX_ITER", "1", "DATASETS.TEST", "()", "INPUT.MIN_SIZE_TRAIN", "(64,)"]
-    run_tool("tools/train_net.py", "--config-file", CONFIG, "OUTPUT_DIR", folder, *opts)
-    return folder / "model_final.pth"
-
-
 def table_of(root):
     path = root / "shapes_vps" / "val" / "panoptic.json"
     return path, json.loads(path.read_text())
