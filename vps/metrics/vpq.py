@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vps.metrics.matching_rules import VIPSEG_RULES, MatchingRules
-from vps.metrics.panoptic_scores import ClassCounts, PanopticScores
+from vps.metrics.panoptic_scores import ClassCounts, PanopticScores, SparseCounts
 from vps.metrics.video_tables import VideoTables
 from vps.metrics.windows import count_windows
 from vps.structures import Category, InputError
@@ -104,7 +104,7 @@ class VideoPanopticQuality:
                 f"expected excluded_classes in 0..{len(self.categories) - 1} (contiguous), got "
                 f"{sorted(self.excluded_classes)}"
             )
-        self._videos: dict[str, tuple[int, dict[int, tuple[ClassCounts, int]]]] = {}
+        self._videos: dict[str, tuple[int, dict[int, tuple[SparseCounts, int]]]] = {}
 
     @property
     def name(self) -> str:
@@ -130,10 +130,10 @@ class VideoPanopticQuality:
         video.check_categories(len(self.categories))
         if self.rules.tube_class == "each_frame":
             video = video.split_by_class()
-        counts = {
-            window: count_windows(video, window, len(self.categories), self.rules)
-            for window in self.windows
-        }
+        counts = {}
+        for window in self.windows:
+            dense, number = count_windows(video, window, len(self.categories), self.rules)
+            counts[window] = dense.to_sparse(), number
         self._videos[video.video_id] = (len(video), counts)
 
     def merge(self, other: VideoPanopticQuality) -> None:
@@ -154,7 +154,8 @@ class VideoPanopticQuality:
         for window in self.windows:
             total, num_windows = ClassCounts.zeros(len(self.categories)), 0
             for video_id in self.video_ids:
-                counts, number = self._videos[video_id][1][window]
+                sparse, number = self._videos[video_id][1][window]
+                counts = ClassCounts.from_sparse(sparse, len(self.categories))
                 total, num_windows = total + counts, num_windows + number
                 alone = PanopticScores.from_counts(
                     counts, self.categories, window=window, excluded=self.excluded_classes

@@ -133,7 +133,7 @@ def draw_surface(rng: np.random.Generator, category: int) -> Surface:
 def look_alike(surface: Surface, rng: np.random.Generator) -> Surface:
     """The surface of another individual with the same colours, told apart by its pattern only."""
     others = [pattern for pattern in PATTERNS if pattern != surface.pattern]
-    keep = rng.random() < 0.5 and surface.pattern != "plain"  # two plain ones would be one
+    keep = rng.random() < 0.25 and surface.pattern != "plain"  # two plain ones would be one
     return replace(
         surface,
         pattern=surface.pattern if keep else others[rng.integers(len(others))],
