@@ -203,6 +203,14 @@ def test_a_failure_late_in_the_video_keeps_the_older_output(demo, color_folder, 
     assert written(output.parent) == ["out.mp4"]
 
 
+@pytest.fixture
+def ctrl_c_works():
+    """Shells start background jobs with SIGINT ignored, and Python keeps it so."""
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, usual)
+
+
 def interrupt_at(monkeypatch, count):
     """Press Ctrl-C while frame ``count`` is drawn."""
     draw, seen = visualization.draw_panoptic, []
@@ -216,7 +224,7 @@ def interrupt_at(monkeypatch, count):
     monkeypatch.setattr(visualization, "draw_panoptic", draw_and_interrupt)
 
 
-def test_ctrl_c_on_a_file_leaves_nothing(demo, color_video, tmp_path, monkeypatch):
+def test_ctrl_c_on_a_file_leaves_nothing(ctrl_c_works, demo, color_video, tmp_path, monkeypatch):
     before = written(tmp_path)
     interrupt_at(monkeypatch, 5)
     status, printed, _ = demo(color_video, "--save-json", str(tmp_path / "results"))
@@ -238,7 +246,7 @@ class EndlessCamera:
             yield Frame(f"{index:06d}", color_model.draw_frame(index))
 
 
-def test_ctrl_c_on_a_camera_keeps_what_was_filmed(demo, tmp_path, monkeypatch):
+def test_ctrl_c_on_a_camera_keeps_what_was_filmed(ctrl_c_works, demo, tmp_path, monkeypatch):
     monkeypatch.setattr("vps.io.decode.CameraSource", EndlessCamera)
     interrupt_at(monkeypatch, 5)
     usual = signal.getsignal(signal.SIGINT)
