@@ -121,7 +121,8 @@ def test_an_unknown_key(run_tool, tmp_path):
     config = tmp_path / "typo.yaml"
     config.write_text("MODEL:\n  VPSNET:\n    TRACK_HAED: 1\n")
     output = run_tool("tools/train_net.py", "--config-file", config, status=2)
-    assert output.startswith("error: ") and "typo.yaml" in output and "TRACK_HAED" in output
+    sentence = output.splitlines()[-1]
+    assert sentence.startswith("error: ") and "typo.yaml" in sentence and "TRACK_HAED" in sentence
 
 
 def test_weights_of_another_architecture(run_tool, tmp_path):
