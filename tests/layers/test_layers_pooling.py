@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vps.layers import RoIPooler, assign_levels, mask_paste, paste_logits, paste_masks
+from vps.layers import RoIPooler, assign_levels, mask_paste, paste_masks
 
 
 @pytest.mark.parametrize(
@@ -134,27 +134,3 @@ def test_boxes_outside_the_image_or_without_area_paste_nothing(box):
 
 def test_no_masks():
     assert paste_masks(torch.zeros(0, 28, 28), torch.zeros(0, 4), (5, 6)).shape == (0, 5, 6)
-    assert paste_logits(torch.zeros(0, 28, 28), torch.zeros(0, 4), (5, 6)).shape == (0, 5, 6)
-
-
-@pytest.mark.parametrize("pixels", [1, 10**9])
-def test_logits_hold_their_rim_and_are_outside_elsewhere(monkeypatch, pixels):
-    monkeypatch.setitem(mask_paste.CHUNK_PIXELS, "cpu", pixels)
-    logits = torch.full((2, 28, 28), 3.0)
-    boxes = torch.tensor([[2.0, 3.0, 9.0, 8.0], [-4.0, 10.0, 5.0, 40.0]])
-    pasted = paste_logits(logits, boxes, (16, 12))
-    inside = torch.zeros(2, 16, 12, dtype=torch.bool)
-    inside[0, 3:8, 2:9] = True
-    inside[1, 10:, :5] = True
-    torch.testing.assert_close(pasted[inside], torch.full_like(pasted[inside], 3.0))
-    assert (pasted[~inside] == float("-inf")).all()
-    assert (paste_logits(logits, boxes, (16, 12), outside=0.0)[~inside] == 0).all()
-
-
-def test_gradients_of_logits_are_finite_even_for_boxes_without_area():
-    logits = torch.randn(2, 28, 28, requires_grad=True)
-    boxes = torch.tensor([[2.0, 3.0, 9.0, 8.0], [5.0, 5.0, 5.0, 9.0]])
-    pasted = paste_logits(logits, boxes, (16, 12))
-    pasted[pasted > float("-inf")].sum().backward()
-    assert torch.isfinite(logits.grad).all()
-    assert logits.grad[0].abs().sum() > 0 and logits.grad[1].abs().sum() == 0

@@ -55,7 +55,7 @@ PANOPTIC_WAYS = (
     ("with numba", True, False, 1.1),
     ("with numba and deflate", True, True, 1.0),
 )
-OBJECT_WAYS = (("NumPy and SciPy", False, False), ("with numba", True, True))
+OBJECT_WAYS = (("NumPy alone", False, False), ("with numba", True, True))
 OBJECT_TARGETS = {"viposeg": (6.0, 2.5), "davis2017": (9.0, 3.0)}
 
 

@@ -25,7 +25,7 @@ from vps.layers.conv import (  # noqa: E402
     init_normal,
     init_xavier,
 )
-from vps.layers.mask_paste import paste_logits, paste_masks  # noqa: E402
+from vps.layers.mask_paste import paste_masks  # noqa: E402
 from vps.layers.matcher import Matcher, sample_labels  # noqa: E402
 from vps.layers.norm import (  # noqa: E402
     EvalBatchNorm2d,
@@ -56,7 +56,6 @@ __all__ = [
     "init_normal",
     "init_xavier",
     "larger_than",
-    "paste_logits",
     "paste_masks",
     "sample_labels",
 ]

@@ -43,37 +43,6 @@ def paste_masks(
     return out
 
 
-def paste_logits(
-    logits: Tensor, boxes: Tensor, image_size: tuple[int, int], *, outside: float = float("-inf")
-) -> Tensor:
-    """Paste mask logits; differentiable.
-
-    Unlike probabilities, logits must not fade towards 0 (= undecided) at the box's rim: the outer
-    row of the mask is held up to the box's edge, and pixels whose centre is not inside the box get
-    ``outside``.
-
-    Args:
-        logits: float (N, S, S).
-        boxes: float (N, 4), xyxy in pixels of the target grid.
-        image_size: (H, W) of the target grid.
-        outside: value beyond the box; -inf lets no remote instance win a pixel in an argmax.
-
-    Returns:
-        float32 (N, H, W).
-    """
-    out = torch.full((len(logits), *image_size), outside, device=logits.device)
-    for chunk, (top, bottom, left, right) in _chunks(boxes, image_size):
-        near = boxes[chunk]
-        pasted = _interpolate(logits[chunk], near, (top, bottom), (left, right), hold=True)
-        y = torch.arange(top, bottom, device=boxes.device) + 0.5
-        x = torch.arange(left, right, device=boxes.device) + 0.5
-        inside_y = (y >= near[:, 1:2]) & (y < near[:, 3:4])
-        inside_x = (x >= near[:, 0:1]) & (x < near[:, 2:3])
-        inside = inside_y[:, :, None] & inside_x[:, None, :]
-        out[chunk, top:bottom, left:right] = torch.where(inside, pasted, pasted.new_tensor(outside))
-    return out
-
-
 def _chunks(
     boxes: Tensor, image_size: tuple[int, int]
 ) -> Iterator[tuple[slice, tuple[int, int, int, int]]]:
@@ -98,26 +67,23 @@ def _interpolate(
     boxes: Tensor,
     rows: tuple[int, int],
     columns: tuple[int, int],
-    hold: bool = False,
 ) -> Tensor:
     """Masks (N, S, S) of boxes (N, 4), sampled at the pixels of a region: (N, rows, columns)."""
     height, width = masks.shape[-2:]
     with torch.autocast(masks.device.type, enabled=False):  # half would move the masks' rims
-        row_weights = _hat_weights(rows, boxes[:, 1:2], boxes[:, 3:4], height, hold)
-        column_weights = _hat_weights(columns, boxes[:, 0:1], boxes[:, 2:3], width, hold)
+        row_weights = _hat_weights(rows, boxes[:, 1:2], boxes[:, 3:4], height)
+        column_weights = _hat_weights(columns, boxes[:, 0:1], boxes[:, 2:3], width)
         return row_weights @ masks.float() @ column_weights.transpose(1, 2)
 
 
-def _hat_weights(span: tuple[int, int], low: Tensor, high: Tensor, size: int, hold: bool) -> Tensor:
+def _hat_weights(span: tuple[int, int], low: Tensor, high: Tensor, size: int) -> Tensor:
     """Weight of each mask cell for each pixel of a span, (N, pixels, cells).
 
     Linear interpolation gives cell s the weight max(0, 1 - |position - s|), which falls to 0 beyond
-    the outer cells unless the position is held there.
+    the outer cells.
     """
     pixels = torch.arange(*span, device=low.device, dtype=torch.float32) + 0.5
     extent = (high - low).float().clamp(min=1e-6)  # a box without area must not give NaN
     positions = (pixels - low) / extent * size - 0.5  # (N, pixels), in mask cells
-    if hold:
-        positions = positions.clamp(0, size - 1)
     cells = torch.arange(size, device=low.device, dtype=torch.float32)
     return (1 - (positions[:, :, None] - cells).abs()).clamp_(min=0)
