@@ -2,6 +2,8 @@
 """Measure what the parts of the program cost, as ratios against something measured beside it.
 
     python tools/benchmark.py metrics                      evaluators, on masks that it draws itself
+    python tools/benchmark.py data                         training clips from files, likewise
+    python tools/benchmark.py vos                          propagation of masks (takes minutes)
     python tools/benchmark.py metrics --repeat 5 -o output/benchmark      also writes metrics.json
 
 Other work on the machine disturbs the figures less than one would fear (they are processor time,
@@ -14,11 +16,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import metrics
+from benchmarks import data, metrics, vos
 
 from vps.structures import exit_status
 
-SUBJECTS = {"metrics": metrics}
+SUBJECTS = {"metrics": metrics, "data": data, "vos": vos}
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:

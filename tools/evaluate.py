@@ -15,14 +15,14 @@ MODE is one of
     davis2016, davis2017, youtube_vos     J and F
 
 `tools/evaluate.py MODE --help` shows the options of one. docs/metrics.md has the definitions and
-the layouts. Exit status: 0, or 2 after bad input, which is said in one sentence on stderr.
+the layouts. Exit status: 0; 2 after bad input, which is said in one sentence on stderr; 130 after
+Ctrl-C.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -137,8 +137,14 @@ def _add_run_options(mode: argparse.ArgumentParser) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool. Returns the exit status: 0, or 2 after bad input (said on stderr)."""
-    return exit_status(run, build_parser().parse_args(argv))
+    """Run the tool.
+
+    Returns:
+        The exit status: 0, 2 after bad input (said on stderr), 130 after an interrupt.
+    """
+    args = build_parser().parse_args(argv)
+    kept = "the same command with --resume goes on from there" if args.output else "nothing is kept"
+    return exit_status(run, args, interrupted=f"interrupted; {kept}")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -162,7 +168,6 @@ def evaluate(args: argparse.Namespace, bar: ProgressBar) -> Any:
 
     options = RunOptions(
         workers=args.workers,
-        start_method=start_method(),
         skip_broken=args.skip_broken,
         state=Path(args.output) / "state" if args.output else None,
         resume=args.resume,
@@ -218,12 +223,6 @@ def object_options(args: argparse.Namespace) -> dict[str, Any]:
     if args.mode in official:
         options["rules"] = change_rules(official[args.mode], args.rule)
     return options
-
-
-def start_method() -> str:
-    """Forked processes start at once; but only a program without threads may fork."""
-    alone = threading.active_count() == 1
-    return "fork" if sys.platform == "linux" and alone else "spawn"
 
 
 def parse_windows(text: str) -> tuple[int, ...]:

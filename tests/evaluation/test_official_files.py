@@ -21,8 +21,7 @@ from official_world import (
 )
 
 from vps.evaluation.official import PANOPTIC_MODES, evaluate_panoptic
-from vps.evaluation.official.json_stream import Member, read_members
-from vps.evaluation.official.runner import Outcome, run_tasks
+from vps.io.json_stream import Member, read_members
 from vps.io.results import PanopticResultWriter
 from vps.structures import InputError, PanopticFrame
 
@@ -165,7 +164,7 @@ def test_json_in_small_pieces(tmp_path, monkeypatch, chunk):
     }
     path = tmp_path / "a.json"
     path.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
-    monkeypatch.setattr("vps.evaluation.official.json_stream._CHUNK", chunk)
+    monkeypatch.setattr("vps.io.json_stream._CHUNK", chunk)
     want = []
     for key, value in content.items():
         want.append(Member(key, None, [] if isinstance(value, list) else value))
@@ -188,44 +187,6 @@ def test_json_in_small_pieces(tmp_path, monkeypatch, chunk):
 def test_places_of_json_errors(tmp_path, monkeypatch, text, place, chunk):
     path = tmp_path / "a.json"
     path.write_text(text)
-    monkeypatch.setattr("vps.evaluation.official.json_stream._CHUNK", chunk)
+    monkeypatch.setattr("vps.io.json_stream._CHUNK", chunk)
     with pytest.raises(InputError, match=f"a.json, got an error in {place}: "):
         list(read_members(path))
-
-
-class Numbered:
-    """A task that does nothing."""
-
-    problem = None
-
-    def __init__(self, video_id: str) -> None:
-        self.video_id = video_id
-
-    def __len__(self) -> int:
-        return 1
-
-
-def score_or_die(task: Numbered) -> Outcome:
-    if task.video_id == "deadly":
-        import os
-
-        os._exit(9)
-    return Outcome(task.video_id, 1)
-
-
-def test_outcomes_come_in_order():
-    names = [f"v{number}" for number in range(20)]
-    finished = []
-    outcomes = run_tasks(
-        [Numbered(name) for name in names],
-        score_or_die,
-        workers=2,
-        progress=finished.append,
-    )
-    assert [outcome.video_id for outcome in outcomes] == names
-    assert sorted(outcome.video_id for outcome in finished) == sorted(names)
-
-
-def test_a_worker_that_dies_is_one_sentence():
-    with pytest.raises(InputError, match="a worker process died"):
-        list(run_tasks([Numbered("deadly")] * 2, score_or_die, workers=2))

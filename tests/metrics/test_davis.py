@@ -153,7 +153,7 @@ def test_partitions_and_processes_give_the_same_bits():
     assert json.dumps(merged.compute().as_dict()) == whole
     with pytest.raises(InputError, match="was already scored"):
         merged.merge(parts[1])
-    with pytest.raises(InputError, match="different years"):
+    with pytest.raises(InputError, match="different year and rules cannot be merged"):
         merged.merge(DavisQuality(year=2016))
 
 

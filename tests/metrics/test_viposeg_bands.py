@@ -7,6 +7,7 @@ import pytest
 from naive_objects import naive_band, naive_dilate_disk, shifted
 from random_objects import random_pair
 
+from vps.compiled import load_kernels
 from vps.metrics import bit_rows
 from vps.metrics.boundary import band_width, check_label_maps, count_objects, present_ids
 from vps.structures import InputError
@@ -44,6 +45,18 @@ def test_disk(shape, radius):
     mask = np.random.default_rng(radius).random((2, *shape)) < 0.02
     got = bit_rows.unpack(bit_rows.dilate_disk(bit_rows.pack(mask), radius), shape[1])
     np.testing.assert_array_equal(got, [naive_dilate_disk(one, radius) for one in mask])
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_compiled_square(shape):
+    """Every word, also the bits beyond the width, is as NumPy has it."""
+    kernels = load_kernels("vps.metrics.boundary_kernels")
+    if kernels is None:
+        pytest.skip("needs numba, which is absent or not wanted")
+    bits = bit_rows.pack(np.random.default_rng(sum(shape)).random(shape) < 0.02)
+    for size in (1, 2, 3, 8, 20, 63, 64, 65, 127, 128, 129, 200):
+        expected = bit_rows.dilate_square(bits, size)
+        np.testing.assert_array_equal(kernels.dilate_square(bits, size), expected, str(size))
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

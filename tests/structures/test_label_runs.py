@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vps.structures import MAX_ID, LabelRuns, ids_to_rgb, rgb_to_ids
+from vps.structures import MAX_ID, LabelRuns, rgb_to_ids
 
 
 def masks(shape: tuple[int, int], seed: int) -> np.ndarray:
@@ -14,6 +14,11 @@ def masks(shape: tuple[int, int], seed: int) -> np.ndarray:
     pool = np.append(rng.integers(0, MAX_ID + 1, 6), [0, 255, 256, MAX_ID])
     coarse = rng.choice(pool, (shape[0] // 3 + 1, shape[1] // 7 + 1))
     return np.kron(coarse, np.ones((3, 7), int))[: shape[0], : shape[1]].astype(np.int32)
+
+
+def words_of(ids: np.ndarray) -> np.ndarray:
+    """Ids as colours with Pillow's fourth byte: uint32 [H, W]."""
+    return ids.astype(np.uint32) | np.uint32(0xFF000000)
 
 
 SHAPES = [(1, 1), (1, 2), (2, 1), (1, 50), (50, 1), (9, 20), (300, 700)]
@@ -29,7 +34,7 @@ def test_there_and_back(shape, kind):
         "constant": np.full(shape, 7, np.int32),
         "ramp": np.arange(size, dtype=np.int32).reshape(shape),
     }[kind]
-    for runs in (LabelRuns.from_map(ids), LabelRuns.from_rgb(ids_to_rgb(ids))):
+    for runs in (LabelRuns.from_map(ids), LabelRuns.from_words(words_of(ids))):
         np.testing.assert_array_equal(runs.to_map(), ids)
         assert runs.to_map().dtype == np.int32
         assert runs.starts.dtype == np.int64 and runs.ids.dtype == np.int32
@@ -42,7 +47,7 @@ def test_there_and_back(shape, kind):
 def test_one_channel_at_a_time():
     """Neighbours that differ in one channel only, and in all three."""
     colours = [(0, 0, 0), (1, 0, 0), (1, 1, 0), (1, 1, 1), (1, 1, 1), (2, 2, 2), (0, 2, 2)]
-    runs = LabelRuns.from_rgb(np.array([colours], np.uint8))
+    runs = LabelRuns.from_words(words_of(rgb_to_ids(np.array([colours], np.uint8))))
     assert runs.starts.tolist() == [0, 1, 2, 3, 5, 6]
     assert runs.ids.tolist() == [r + 256 * g + 65536 * b for r, g, b in dict.fromkeys(colours)]
 
@@ -51,7 +56,7 @@ def test_one_channel_at_a_time():
 def test_no_pixels(shape):
     for runs in (
         LabelRuns.from_map(np.zeros(shape, np.int32)),
-        LabelRuns.from_rgb(np.zeros((*shape, 3), np.uint8)),
+        LabelRuns.from_words(np.zeros(shape, np.uint32)),
     ):
         assert runs.size == len(runs.starts) == 0
         assert runs.to_map().shape == shape
@@ -67,8 +72,15 @@ def test_ids_that_no_segment_can_have_stay_so():
 def test_a_map_that_is_not_contiguous():
     ids = masks((30, 40), 3)[::2, ::-3]
     np.testing.assert_array_equal(LabelRuns.from_map(ids).to_map(), ids)
-    rgb = ids_to_rgb(masks((30, 40), 3))[:, ::2]
-    np.testing.assert_array_equal(LabelRuns.from_rgb(rgb).to_map(), rgb_to_ids(rgb))
+    words = words_of(masks((30, 40), 3))[:, ::2]
+    np.testing.assert_array_equal(LabelRuns.from_words(words).to_map(), words & MAX_ID)
+
+
+def test_the_highest_byte_of_a_word_means_nothing():
+    ids = masks((20, 30), 4)
+    rng = np.random.default_rng(0)
+    words = ids.astype(np.uint32) | (rng.integers(0, 256, ids.shape, np.uint32) << 24)
+    np.testing.assert_array_equal(LabelRuns.from_words(words).to_map(), ids)
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (2,), (5, 7), (2, 3, 4)])

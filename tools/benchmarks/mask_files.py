@@ -1,7 +1,7 @@
 """The made-up videos on disk, in official layouts, as Pillow writes PNGs.
 
 One video is enough to time the work per frame; where more are needed, they are links to its folder
-under other names.
+under other names, and where longer ones are, its frames are there again as links.
 """
 
 from __future__ import annotations
@@ -19,19 +19,24 @@ from vps.structures import ids_to_rgb
 VIDEO = "video_0000"
 
 
-def write_panoptic_set(folder: Path, video: Sequence[FramePair], *, videos: int = 1) -> None:
-    """RGB PNGs and JSONs: ``folder/{gt,pred}/{panoptic.json,panoptic/<video>/<frame>.png}``."""
+def write_panoptic_set(
+    folder: Path, video: Sequence[FramePair], *, videos: int = 1, rounds: int = 1
+) -> None:
+    """RGB PNGs and JSONs: ``folder/{gt,pred}/{panoptic.json,panoptic/<video>/<frame>.png}``.
+
+    Each of the ``videos`` shows the frames of ``video`` ``rounds`` times.
+    """
     names = [f"video_{number:04d}" for number in range(videos)]
     for side in FramePair._fields:
         root = folder / side
         labels = [getattr(frame, side) for frame in video]
-        _save(
-            root / "panoptic" / VIDEO,
-            {t: Image.fromarray(ids_to_rgb(frame.ids)) for t, frame in enumerate(labels)},
-        )
+        pictures = root / "panoptic" / VIDEO
+        _save(pictures, {t: Image.fromarray(ids_to_rgb(f.ids)) for t, f in enumerate(labels)})
+        for t in range(len(labels), rounds * len(labels)):
+            (pictures / f"{t:05d}.png").symlink_to(f"{t % len(labels):05d}.png")
         for name in names[1:]:
             (root / "panoptic" / name).symlink_to(VIDEO, target_is_directory=True)
-        frames = [_describe(t, frame) for t, frame in enumerate(labels)]
+        frames = [_describe(t, frame) for t, frame in enumerate(labels * rounds)]
         height, width = labels[0].ids.shape
         images = [{"id": f["image_id"], "height": height, "width": width} for f in frames]
         content = {

@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import vps
-from vps.d2.data import MetadataCatalog
+from vps.d2.data import DatasetCatalog, MetadataCatalog
 from vps.d2.evaluation import DatasetEvaluator
 from vps.d2.utils import comm
+from vps.evaluation.predicted_frames import check_predictions
 from vps.io import atomic_write, read_ground_truth, write_json
+from vps.io.results import ResultWriter, frames_to_submit, open_result_writer
 from vps.metrics import (
     FrameTable,
     PanopticQuality,
@@ -41,9 +43,8 @@ logger = logging.getLogger(__name__)
 class VideoPanopticEvaluator(DatasetEvaluator):
     """A Detectron2 evaluator for video panoptic models.
 
-    It reads ``outputs[i]["frames"]``, an iterator that runs the model and can be read once. So in
-    ``DatasetEvaluators`` no second evaluator may read the same outputs: this one computes all
-    metrics in its one pass.
+    It reads ``outputs[i]["frames"]``, an iterator that runs the model and can be read once. Another
+    evaluator of the same outputs goes beside it in ``SharedPassEvaluators``.
 
     ``evaluate()`` returns, on the main process, ``{"panoptic_video": {name: percent}}`` with
 
@@ -64,6 +65,7 @@ class VideoPanopticEvaluator(DatasetEvaluator):
         output_dir: str | os.PathLike | None = None,
         distributed: bool = True,
         save_results: bool = False,
+        result_form: str = "panoptic",
     ) -> None:
         """
         Args:
@@ -74,6 +76,7 @@ class VideoPanopticEvaluator(DatasetEvaluator):
                 there. None: nothing is written.
             distributed: gather from all processes; else every process scores what it has seen.
             save_results: also write the predictions, into ``<output_dir>/results``.
+            result_form: in which form, one of ``vps.io.results.RESULT_FORMS``.
         """
         if save_results and output_dir is None:
             raise InputError("expected an output_dir to save results in, got None")
@@ -82,6 +85,7 @@ class VideoPanopticEvaluator(DatasetEvaluator):
         self._windows = tuple(windows)
         self._folder = None if output_dir is None else Path(output_dir)
         self._distributed = distributed
+        self._result_form = result_form
         self._writer = self._make_writer() if save_results else None
         self.reset()
 
@@ -140,41 +144,28 @@ class VideoPanopticEvaluator(DatasetEvaluator):
                 pq.merge(other_pq)
                 stq.merge(other_stq)
                 written = written + other_written
+        results = self._report(vpq, pq, stq)
         if self._writer is not None and written:
-            self._writer.finish(sorted(written))
-        return self._report(vpq, pq, stq)
+            self._writer.finish(self._in_order(written))
+        return results
 
     def _read_tables(
         self, record: VideoRecord, predictions: Iterator[PanopticFrame]
     ) -> list[FrameTable]:
         """Run through a video once; the tables of its labelled frames."""
-        video_id, tables, count = record["video_id"], [], 0
+        video_id, tables = record["video_id"], []
         with contextlib.ExitStack() as stack:
             video_writer = None
             if self._writer is not None:
-                video_writer = stack.enter_context(self._writer.video(video_id))
-            for index, prediction in enumerate(predictions):
-                if index >= record["length"]:
-                    raise InputError(
-                        f"expected {record['length']} predicted frames for video {video_id}, got "
-                        f"more (next: {prediction.frame_id})"
-                    )
-                if prediction.frame_id != record["image_ids"][index]:
-                    raise InputError(
-                        f"expected a prediction for frame {record['image_ids'][index]} of video "
-                        f"{video_id} at position {index}, got one for frame {prediction.frame_id}"
-                    )
+                wanted = frames_to_submit(self._result_form, record)
+                video_writer = stack.enter_context(self._writer.video(video_id, frame_ids=wanted))
+            for index, prediction in check_predictions(record, predictions):
                 if record["labelled"][index]:
                     truth = read_ground_truth(record, index)
                     tables.append(FrameTable.from_frames(truth, prediction, video_id=video_id))
                 if video_writer is not None:
                     video_writer.write(prediction)
-                count = index + 1
-            if count < record["length"]:
-                raise InputError(
-                    f"expected {record['length']} predicted frames for video {video_id}, got "
-                    f"{count}; was the iterator of frames read by another evaluator?"
-                )
+                del prediction  # or it would live on while the model makes the next one
         if self._writer is not None:
             self._written.append(video_id)
         return tables
@@ -214,10 +205,15 @@ class VideoPanopticEvaluator(DatasetEvaluator):
             logger.info("Wrote %s and scores.txt", self._folder / "scores.json")
         return OrderedDict(panoptic_video=results)
 
-    def _make_writer(self):
-        from vps.io.results import PanopticResultWriter
+    def _make_writer(self) -> ResultWriter:
+        return open_result_writer(self._result_form, self._folder / "results", self._categories)
 
-        return PanopticResultWriter(self._folder / "results", self._categories)
+    def _in_order(self, written: Sequence[str]) -> list[str]:
+        """The videos in the order of the data set, by which the official programs pair them."""
+        if self._result_form == "panoptic" or self._dataset_name not in DatasetCatalog:
+            return sorted(written)
+        records = DatasetCatalog.get(self._dataset_name)
+        return [record["video_id"] for record in records]
 
 
 def summarize(

@@ -25,7 +25,8 @@ def read_checkpoint(path: str | os.PathLike, *, lazily: bool = False) -> dict[st
     """Read a checkpoint onto the CPU; only tensors and plain Python values are accepted.
 
     Args:
-        path: a file of ``torch.save``; a bare {name: tensor} is taken as its ``model``.
+        path: a file of ``torch.save``; a ``state_dict`` (other programs' habit), or a bare {name:
+            tensor}, is taken as its ``model``.
         lazily: leave tensors on disk until they are touched (to look at the other entries only).
 
     Raises:
@@ -39,7 +40,7 @@ def read_checkpoint(path: str | os.PathLike, *, lazily: bool = False) -> dict[st
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
         raise InputError(_reason_unreadable(path, error)) from error
     if isinstance(content, dict) and "model" not in content:
-        content = {"model": content}
+        content = {"model": content.get("state_dict", content)}
     weights = content.get("model") if isinstance(content, dict) else None
     if not isinstance(weights, dict) or not all(torch.is_tensor(x) for x in weights.values()):
         raise InputError(

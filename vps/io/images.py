@@ -10,6 +10,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vps.structures import InputError
 
+_ORIENTATION = 0x0112  # tag of EXIF
+
 
 def open_image(path: str | os.PathLike) -> Image.Image:
     """Open and fully decode a picture.
@@ -43,8 +45,42 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
     Raises:
         InputError: the file is missing, no picture, or truncated; names the file.
     """
-    image = ImageOps.exif_transpose(open_image(path))
-    return np.array(image.convert("RGB"))
+    return np.array(read_picture(path))
+
+
+def read_picture(path: str | os.PathLike) -> Image.Image:
+    """The same as an image of Pillow, for those who keep a part of it only: packing the pixels into
+    an array takes a third of the time of decoding them.
+    """
+    image = open_image(path)
+    ImageOps.exif_transpose(image, in_place=True)  # else it copies what is upright
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def read_image_size(path: str | os.PathLike) -> tuple[int, int]:
+    """(height, width) that ``read_image`` would give, from the head of the file alone.
+
+    Raises:
+        InputError: the file is missing or no picture; names the file.
+    """
+    try:
+        with Image.open(path) as image:
+            turned = image.getexif().get(_ORIENTATION, 1) >= 5  # these exchange height and width
+            return (image.width, image.height) if turned else (image.height, image.width)
+    except (OSError, SyntaxError, ValueError):
+        open_image(path)  # says what is wrong
+        raise
+
+
+def colour_words(image: Image.Image) -> np.ndarray:
+    """The colours of an RGB picture as uint32 [H, W], R in the lowest byte, then G and B.
+
+    The highest byte is what Pillow fills up with: it keeps four bytes per pixel, and handing them
+    over as they are is no slower than packing three. Words are compared and masked three times as
+    fast as bytes are.
+    """
+    words = np.frombuffer(image.tobytes("raw", "RGBX"), "<u4")
+    return words.reshape(image.height, image.width)
 
 
 @cache

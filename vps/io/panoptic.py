@@ -1,8 +1,8 @@
-"""Panoptic labels on disk: an RGB PNG of segment ids beside a table of segments.
+"""Labels on disk: a PNG of segment ids beside a table of segments.
 
-The table (``segments_info``) stands in a JSON file and reaches us in a VideoRecord. PNG and table
-must agree id for id, and both readers say so when they do not: a wrong score is worse than an
-error.
+The table (``segments_info``) stands in a JSON file and reaches us in a VideoRecord. The ids of a
+panoptic PNG and of its table must be the same, those of an index PNG must be among the table's, and
+the readers say so when they are not: a wrong score is worse than an error.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ import numpy as np
 from PIL import Image
 
 from vps.io.atomic import atomic_write
-from vps.io.images import open_image
+from vps.io.images import colour_words, open_image
+from vps.io.index_png import VOID_LABEL
+from vps.io.png_file import read_png_file
 from vps.io.png_runs import RGB, decode_runs
 from vps.structures import (
+    MAX_ID,
     InputError,
+    LabelCoding,
     LabelRuns,
     PanopticFrame,
     Segment,
     VideoRecord,
     ids_to_rgb,
-    rgb_to_ids,
 )
 
 
@@ -35,7 +38,9 @@ def read_panoptic_png(path: str | os.PathLike) -> np.ndarray:
         InputError: missing, corrupt, or not an RGB picture; names the file.
     """
     runs = _find_runs(path)
-    return rgb_to_ids(_decode(path)) if runs is None else runs.to_map()
+    if runs is not None:
+        return runs.to_map()
+    return (_decode(path) & MAX_ID).view(np.int32)
 
 
 def read_panoptic_runs(path: str | os.PathLike) -> LabelRuns:
@@ -45,7 +50,29 @@ def read_panoptic_runs(path: str | os.PathLike) -> LabelRuns:
         InputError: as ``read_panoptic_png``.
     """
     runs = _find_runs(path)
-    return LabelRuns.from_rgb(_decode(path)) if runs is None else runs
+    return LabelRuns.from_words(_decode(path)) if runs is None else runs
+
+
+def read_label_map(path: str | os.PathLike, coding: LabelCoding = "rgb") -> np.ndarray:
+    """Read a label PNG of any coding of a VideoRecord as segment ids int32 [H, W] (0 = void or
+    background).
+
+    Raises:
+        InputError: missing, corrupt, or a picture of another coding; names the file.
+    """
+    if coding == "rgb":
+        return read_panoptic_png(path)
+    return _ID_OF_LABEL[coding][read_png_file(path).decode_labels()]
+
+
+def _ids_of_labels() -> dict[LabelCoding, np.ndarray]:
+    """The segment id int32 [256] of every value of a one-channel PNG, for each coding of such."""
+    index = np.arange(256, dtype=np.int32)
+    index[VOID_LABEL] = 0
+    return {"index": index, "binary": (np.arange(256) > 0).astype(np.int32)}
+
+
+_ID_OF_LABEL = _ids_of_labels()
 
 
 def _find_runs(path: str | os.PathLike) -> LabelRuns | None:
@@ -58,14 +85,14 @@ def _find_runs(path: str | os.PathLike) -> LabelRuns | None:
 
 
 def _decode(path: str | os.PathLike) -> np.ndarray:
-    """The colours uint8 [H, W, 3] of a panoptic PNG."""
+    """The colours of a panoptic PNG as ``colour_words``."""
     image = open_image(path)
     if image.mode != "RGB":
         raise InputError(
             f"expected an RGB panoptic PNG (id = R + 256 G + 65536 B), got mode {image.mode} in "
             f"{path}; was the data set prepared with datasets/prepare_*.py?"
         )
-    return np.asarray(image)
+    return colour_words(image)
 
 
 def write_panoptic_png(path: str | os.PathLike, ids: np.ndarray) -> None:
@@ -76,7 +103,7 @@ def write_panoptic_png(path: str | os.PathLike, ids: np.ndarray) -> None:
 
 
 def read_ground_truth(record: VideoRecord, index: int) -> PanopticFrame:
-    """Read the ground truth of frame ``index`` of a video.
+    """Read the ground truth of frame ``index`` of a video, whatever its ``label_coding`` is.
 
     Raises:
         InputError: the frame is unlabelled, the PNG is unreadable or of another size than the
@@ -87,15 +114,26 @@ def read_ground_truth(record: VideoRecord, index: int) -> PanopticFrame:
         raise InputError(
             f"frame {record['image_ids'][index]} of video {record['video_id']} has no ground truth"
         )
-    ids = read_panoptic_png(path)
+    coding = record.get("label_coding", "rgb")
+    ids = read_label_map(path, coding)
     expected = (record["height"], record["width"])
     if ids.shape != expected:
+        kind = "a panoptic PNG" if coding == "rgb" else "a mask"
         raise InputError(
-            f"expected a panoptic PNG of {expected[0]}x{expected[1]} (height x width, as video "
+            f"expected {kind} of {expected[0]}x{expected[1]} (height x width, as video "
             f"{record['video_id']} says), got {ids.shape[0]}x{ids.shape[1]} in {path}"
         )
-    segments = read_segments(infos, path)
-    check_ids(ids, segments, path)
+    if coding == "rgb":
+        segments = read_segments(infos, path)
+        check_ids(ids, segments, path)
+    else:
+        painted = set(np.flatnonzero(np.bincount(ids.ravel(), minlength=1)).tolist()) - {0}
+        segments = read_segments([info for info in infos if info["id"] in painted], path)
+        if unknown := sorted(painted - segments.keys()):
+            raise InputError(
+                f"objects {_some(unknown)} are painted in {path}, but video {record['video_id']} "
+                "lists no such objects"
+            )
     return PanopticFrame(record["image_ids"][index], ids, segments)
 
 

@@ -42,9 +42,9 @@ def decode_runs(data: bytes, colour_types: Collection[int]) -> LabelRuns | None:
         None where the ordinary decoder has to read the file: numba is absent or not wanted, the
         file is of another kind, or something is wrong with it.
     """
-    kernels = load_kernels("vps.io.png_kernels")
-    chunks = _read_chunks(data)
-    if kernels is None or chunks is None or sys.byteorder != "little":
+    kernels = load_kernels("vps.io.png_kernels") if sys.byteorder == "little" else None
+    chunks = None if kernels is None else _read_chunks(data)
+    if chunks is None:
         return None
     width, height, depth, colour_type, *methods = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
     plain = depth == 8 and not any(methods) and (b"PLTE" in chunks) == (colour_type == PALETTE)

@@ -1,6 +1,6 @@
 """Read panoptic results back from a folder, one PNG at a time.
 
-The layout is that of ``vps.io.result_writer``, in either of its forms.
+The layout is that of ``vps.io.panoptic_result_writer``, in one of its forms with a level of videos.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from vps.io.files import read_json
 from vps.io.panoptic import check_ids, read_panoptic_png
-from vps.io.result_writer import FORMS
+from vps.io.panoptic_result_writer import PANOPTIC_FORMS
 from vps.structures import Category, InputError, PanopticFrame, Segment
 
 
@@ -78,19 +78,20 @@ class ResultVideo:
 
 
 def read_results(folder: str | os.PathLike) -> PanopticResults:
-    """Read what a PanopticResultWriter wrote, in either form. Only the JSON is read here; the PNGs
-    follow one by one.
+    """Read what a PanopticResultWriter wrote in the forms "panoptic" and "vipseg". Only the JSON is
+    read here; the PNGs follow one by one.
 
     Raises:
         InputError: there is no JSON or a field is missing; later, while iterating: a PNG is missing
             or disagrees with the JSON.
     """
     folder = Path(folder)
-    found = [form for form in FORMS.values() if (folder / form[1]).is_file()]
+    forms = [form for form in PANOPTIC_FORMS.values() if form.nested]
+    found = [form for form in forms if (folder / form.json_name).is_file()]
     if not found:
-        names = " or ".join(name for _, name in FORMS.values())
+        names = " or ".join(form.json_name for form in forms)
         raise InputError(f"expected panoptic results ({names}) in {folder}, got neither")
-    png_folder, json_name = found[0]
+    png_folder, json_name = found[0].png_folder, found[0].json_name
     content = read_json(folder / json_name)
     try:
         categories = [

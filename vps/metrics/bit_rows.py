@@ -15,6 +15,8 @@ from math import isqrt
 
 import numpy as np
 
+from vps.structures.bits import find_set_bits
+
 WORD = np.dtype("<u8")
 ONES = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
@@ -81,10 +83,7 @@ def contains(bits: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 def set_places(bits: np.ndarray) -> np.ndarray:
     """The places int64 [N] (see ``contains``) of the set pixels of a bitmap [H, words], sorted."""
-    octets = bits.reshape(-1).view(np.uint8)
-    holding = np.flatnonzero(octets != 0)  # NumPy finds the True of booleans fastest
-    found = np.flatnonzero(np.unpackbits(octets[holding], bitorder="little").view(bool))
-    return (holding[found >> 3] << 3) + (found & 7)
+    return find_set_bits(bits.reshape(-1).view(np.uint8))
 
 
 def places_of(rows: np.ndarray, columns: np.ndarray, words: int) -> np.ndarray:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vps.compiled import load_kernels
 from vps.metrics import bit_rows
 from vps.structures import InputError
 
@@ -58,7 +59,12 @@ def band_width(shape: tuple[int, int], ratio: float = 0.02) -> int:
 
 
 def count_objects(
-    gt: np.ndarray, pred: np.ndarray, ids: Collection[int], width: int | None = None
+    gt: np.ndarray,
+    pred: np.ndarray,
+    ids: Collection[int],
+    width: int | None = None,
+    *,
+    changes: tuple[LabelChanges, LabelChanges] | None = None,
 ) -> ObjectCounts:
     """Count the pixels and, given a ``width``, the boundary bands of objects in two label maps.
 
@@ -66,19 +72,20 @@ def count_objects(
         gt, pred: integers [H, W] of one shape, >= 0.
         ids: the objects N, each > 0; other labels are not counted.
         width: width d >= 1 of the boundary bands, see ``band_width``; None: no bands.
+        changes: those of the two maps, where they are known already.
     """
     wanted = np.fromiter(ids, np.int64, len(ids))
     if gt.size == 0 or len(wanted) == 0:
         nothing = np.zeros(len(wanted), np.int64)
         return ObjectCounts(wanted, *[nothing] * (3 if width is None else 6))
-    gt_sides, pred_sides = LabelChanges.of(gt), LabelChanges.of(pred)
-    changes = gt_sides.right | pred_sides.right
+    changes = changes or (LabelChanges.of(gt), LabelChanges.of(pred))
+    run_ends = changes[0].right | changes[1].right
     bands = None
     if width is not None:
-        bands = gt_sides.bands(width), pred_sides.bands(width)
+        bands = [one.bands(width) for one in changes]
         for band in bands:  # a change between a pixel and the next is marked at the pixel
-            changes = changes | (band ^ bit_rows.earlier(band, 1))
-    places, ends = _run_ends(changes, gt.shape[1])
+            run_ends |= band ^ bit_rows.earlier(band, 1)
+    places, ends = _run_ends(run_ends, gt.shape[1])
     lengths = np.diff(ends, prepend=-1)
     gt_label, pred_label = gt.ravel()[ends], pred.ravel()[ends]
     agree = np.flatnonzero(gt_label == pred_label)
@@ -125,7 +132,8 @@ class LabelChanges:
     @classmethod
     def of(cls, labels: np.ndarray) -> LabelChanges:
         """Compare each label of integers [H, W] with its neighbours."""
-        right, below = np.zeros(labels.shape, bool), np.zeros(labels.shape, bool)
+        right, below = np.empty(labels.shape, bool), np.empty(labels.shape, bool)
+        right[:, -1:], below[-1:] = False, False
         np.not_equal(labels[:, :-1], labels[:, 1:], out=right[:, :-1])
         np.not_equal(labels[:-1], labels[1:], out=below[:-1])
         return cls(bit_rows.pack(right), bit_rows.pack(below), labels.shape)
@@ -145,7 +153,8 @@ class LabelChanges:
         height, columns = self.shape
         # The square holds (2 width)^2 blocks of 2x2 pixels, from ``width`` above and to the left of
         # the pixel to ``width`` - 1 below and to the right.
-        mixed = bit_rows.dilate_square(self.blocks(), 2 * width)
+        kernels = load_kernels("vps.metrics.boundary_kernels") or bit_rows
+        mixed = kernels.dilate_square(self.blocks(), 2 * width)
         band = np.full_like(mixed, bit_rows.ONES)
         if height > 2 * width and columns > 2 * width:
             inside = np.zeros(columns, bool)
@@ -156,16 +165,16 @@ class LabelChanges:
         return band
 
 
-def _run_ends(changes: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """The last pixel of every run, int64 [R]: its place in the bitmap, and its position in the
-    flattened map. Every row ends one.
+def _run_ends(ends: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """The last pixel of every run, int64 [R], from a bitmap of where runs end: its place in the
+    bitmap, and its position in the flattened map. Every row ends one, which is written into the
+    bitmap.
     """
-    ends = changes.copy()
     last_bit = (width - 1) % 64
     ends[:, -1] &= np.uint64((1 << last_bit) - 1)  # what stands beyond the width is not an image
     ends[:, -1] |= np.uint64(1 << last_bit)
     places = bit_rows.set_places(ends)
-    return places, bit_rows.pixels_at(places, changes.shape[1], width)
+    return places, bit_rows.pixels_at(places, ends.shape[1], width)
 
 
 def _sum_by_label(

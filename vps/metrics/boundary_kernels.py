@@ -1,9 +1,10 @@
-"""The matching of two contours, compiled by numba where that is installed.
+"""The matching of two contours and the widening of masks, compiled by numba where that is there.
 
-NumPy has to widen whole bitmaps, however few pixels are left unmatched; a compiled loop looks, for
-every contour pixel, at one row of the other side's bitmap after the other, the nearest first, and
-stops at the first hit, which in a fair prediction is one of the first few. The results are those of
-``contours.count_matches``. See ``vps.compiled`` for the choice between them.
+For contours NumPy has to widen whole bitmaps, however few pixels are left unmatched; a compiled
+loop looks, for every contour pixel, at one row of the other side's bitmap after the other, the
+nearest first, and stops at the first hit, which in a fair prediction is one of the first few. The
+results are those of ``contours.count_matches``. Masks are widened in place, a row at a time, where
+NumPy makes a new one for every step. See ``vps.compiled`` for the choice between them.
 """
 
 from __future__ import annotations
@@ -73,3 +74,34 @@ def _any_set(bits, row, first, last):
         if chosen != 0:
             return True
     return False
+
+
+@kernel
+def dilate_square(bits, size):
+    """As ``bit_rows.dilate_square``."""
+    result = bits.copy()
+    height, words = result.shape
+    reach = 1
+    while reach < size:
+        step = min(reach, size - reach)
+        for row in range(height):
+            _add_later(result[row], step)
+        reach += step
+    reach = 1
+    while reach < size:
+        step = min(reach, size - reach)
+        for row in range(height - 1, step - 1, -1):  # upwards: what is read is not yet widened
+            for word in range(words):
+                result[row, word] |= result[row - step, word]
+        reach += step
+    return result
+
+
+@kernel
+def _add_later(row, distance):
+    """OR a row of words with itself, moved ``distance`` places to the right."""
+    whole, part = distance >> 6, np.uint64(distance & 63)
+    for word in range(row.size - 1, whole - 1, -1):  # leftwards, as above
+        row[word] |= row[word - whole] << part
+        if part > 0 and word > whole:
+            row[word] |= row[word - whole - 1] >> (np.uint64(64) - part)

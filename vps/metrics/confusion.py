@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from vps.metrics.video_metric import VideoMetric
 from vps.metrics.video_tables import VideoTables
-from vps.structures import Category, InputError
+from vps.structures import Category
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,30 +100,36 @@ def mean_iou(confusion: np.ndarray) -> MeanIoUResult:
     )
 
 
-class MeanIoU:
+class MeanIoU(VideoMetric):
     """Accumulates the confusion matrix of all videos; the sums are exact integers."""
+
+    _settings = ("categories",)
 
     def __init__(self, categories: Sequence[Category]) -> None:
         self.categories = tuple(categories)
-        num = len(self.categories)
-        self.confusion = np.zeros((num, num + 1), np.int64)
+        super().__init__()
 
     def update(self, video: VideoTables) -> None:
         """Add one video.
 
         Raises:
-            InputError: a category is unknown.
+            InputError: the video was scored before, or a category is unknown.
         """
+        self._check_new(video.video_id)
         num = len(self.categories)
         video.check_categories(num)
-        self.confusion += confusion_matrix(video.pixels, PairClasses.of(video, num), num)
-
-    def merge(self, other: MeanIoU) -> None:
-        """Add the videos of another metric with the same categories."""
-        if self.categories != other.categories:
-            raise InputError("metrics with different categories cannot be merged")
-        self.confusion += other.confusion
+        added = confusion_matrix(video.pixels, PairClasses.of(video, num), num)
+        self._videos[video.video_id] = len(video)
+        self._confusion = self._confusion + added
 
     def compute(self) -> MeanIoUResult:
         """Scores over all videos so far."""
-        return mean_iou(self.confusion)
+        return mean_iou(self._confusion)
+
+    def _clear(self) -> None:
+        super()._clear()
+        num = len(self.categories)
+        self._confusion = np.zeros((num, num + 1), np.int64)
+
+    def _add_totals(self, other: MeanIoU) -> None:
+        self._confusion = self._confusion + other._confusion

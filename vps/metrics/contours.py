@@ -75,6 +75,7 @@ def match_contours(
     radius: int,
     *,
     matcher: MatchContours | None = None,
+    changes: tuple[LabelChanges, LabelChanges] | None = None,
 ) -> ContourMatches:
     """Compare the contours of objects in two label maps.
 
@@ -83,10 +84,13 @@ def match_contours(
         ids: the objects N, each > 0.
         radius: radius of the disk in pixels, see ``disk_radius``.
         matcher: what counts the matches of one object; None: ``choose_matcher()``.
+        changes: those of the two maps, where they are known already.
     """
     matcher = matcher or choose_matcher()
     wanted = np.fromiter(ids, np.int64, len(ids))
-    gt_contours, pred_contours = contours(gt, wanted), contours(pred, wanted)
+    gt_changes, pred_changes = changes or (None, None)
+    gt_contours = contours(gt, wanted, gt_changes)
+    pred_contours = contours(pred, wanted, pred_changes)
     counts = np.zeros((4, len(wanted)), np.int64)
     for index, (true, guess) in enumerate(zip(gt_contours, pred_contours, strict=True)):
         counts[:2, index] = len(true[0]), len(guess[0])
@@ -101,11 +105,16 @@ def choose_matcher() -> MatchContours:
     return count_matches if kernels is None else kernels.count_matches
 
 
-def contours(labels: np.ndarray, ids: np.ndarray) -> list[Contour]:
-    """The contour of each object of ``ids`` in a label map: rows and columns, int64 [M] each."""
+def contours(
+    labels: np.ndarray, ids: np.ndarray, changes: LabelChanges | None = None
+) -> list[Contour]:
+    """The contour of each object of ``ids`` in a label map: rows and columns, int64 [M] each.
+
+    ``changes`` are those of the map, where they are known already.
+    """
     if labels.size == 0:
         return [(np.zeros(0, np.int64),) * 2 for _ in ids]
-    blocks = LabelChanges.of(labels).blocks()
+    blocks = (changes or LabelChanges.of(labels)).blocks()
     height, width = labels.shape
     flat = labels.ravel()
     here = bit_rows.pixels_at(bit_rows.set_places(blocks), blocks.shape[1], width)

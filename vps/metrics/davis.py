@@ -24,12 +24,12 @@ from vps.metrics.object_accuracy import QuarterEdges, score_objects, statistics_
 from vps.metrics.object_frames import (
     ObjectFrame,
     References,
-    check_new_video,
     check_references_met,
     checked_frames,
     reference_frames,
     with_last,
 )
+from vps.metrics.video_metric import VideoMetric
 from vps.structures import InputError
 
 
@@ -75,12 +75,14 @@ DAVIS_2016_RULES = DavisRules(void_label=None)
 DAVIS_2017_RULES = DavisRules()
 
 
-class DavisQuality:
+class DavisQuality(VideoMetric):
     """Accumulates J and F sequence by sequence.
 
     What is kept of a sequence are six numbers per object, averaged in the order of the sequences'
     names, so the result does not depend on how they were spread over processes.
     """
+
+    _settings = ("year", "rules")
 
     def __init__(self, year: int = 2017, *, rules: DavisRules | None = None) -> None:
         """
@@ -92,12 +94,7 @@ class DavisQuality:
             raise InputError(f"expected year 2016 or 2017 of DAVIS, got {year!r}")
         self.year = year
         self.rules = rules or (DAVIS_2016_RULES if year == 2016 else DAVIS_2017_RULES)
-        self._videos: dict[str, SequenceScores] = {}
-
-    @property
-    def video_ids(self) -> list[str]:
-        """The sequences seen so far, sorted."""
-        return sorted(self._videos)
+        super().__init__()
 
     def update(
         self,
@@ -120,7 +117,7 @@ class DavisQuality:
         Raises:
             InputError: the sequence was scored before; maps differ in size.
         """
-        check_new_video(video_id, self._videos)
+        self._check_new(video_id)
         since: dict[int, int] = {}  # the objects and the frame from which on they are scored
         if self.rules.objects == "references" and self.year == 2017:
             if references is None:
@@ -148,14 +145,6 @@ class DavisQuality:
             num_frames=num_frames,
             objects={object_id: self._summary(rows) for object_id, rows in values.items()},
         )
-
-    def merge(self, other: DavisQuality) -> None:
-        """Take over the sequences of another metric (another process') with the same settings."""
-        if (self.year, self.rules) != (other.year, other.rules):
-            raise InputError("metrics with different years or rules cannot be merged")
-        for video_id in other._videos:
-            check_new_video(video_id, self._videos)
-        self._videos.update(other._videos)
 
     def compute(self) -> DavisResult:
         """Scores over all sequences so far."""

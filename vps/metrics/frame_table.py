@@ -22,6 +22,7 @@ from vps.structures import MAX_ID, InputError, LabelRuns, PanopticFrame, Segment
 
 SegmentsLike = Mapping[int, Segment] | Iterable[tuple[int, Segment]]
 
+_MOST_CELLS = 1 << 20  # of a table of all pairs of ids; noise has more, and is sorted
 _LOW, _SIGN = 0xFFFFFFFF, 0x80000000  # the lower half of a 64-bit key and its sign bit
 
 
@@ -179,31 +180,45 @@ def count_run_pairs(gt: LabelRuns, pred: LabelRuns) -> tuple[np.ndarray, np.ndar
         keys = keys.view(np.int64)
         order = np.argsort(keys)
         keys, pixels = keys[order], pixels[order]
-    else:
-        keys, pixels = _add_up(*_merge_runs(gt, pred))
-    return keys >> 32, ((keys & _LOW) ^ _SIGN) - _SIGN, pixels  # a negative id stays negative
+        # The lower half with its sign: a negative id stays negative.
+        return keys >> 32, ((keys & _LOW) ^ _SIGN) - _SIGN, pixels
+    gt_ids, gt_number = _number_ids(gt)
+    pred_ids, pred_number = _number_ids(pred)
+    gt_run, pred_run, lengths = _merge_runs(gt, pred)
+    cells = gt_number[gt_run] * len(pred_ids) + pred_number[pred_run]
+    cells, pixels = _add_up(cells, lengths, len(gt_ids) * len(pred_ids))
+    return gt_ids[cells // len(pred_ids)], pred_ids[cells % len(pred_ids)], pixels
 
 
-def _merge_runs(gt: LabelRuns, pred: LabelRuns) -> tuple[np.ndarray, np.ndarray]:
-    """One list of R runs from two: keys int64 [R] (ground-truth id << 32 | lower half of the
-    predicted id), and pixels int64 [R], 0 where both maps begin a run.
+def _number_ids(runs: LabelRuns) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct ids int64, ascending, and the place among them of every run's id."""
+    ids = np.unique(runs.ids)
+    return ids.astype(np.int64), np.searchsorted(ids, runs.ids)
+
+
+def _merge_runs(gt: LabelRuns, pred: LabelRuns) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One list of R runs from two: the run of either map, and pixels, int64 [R] each; 0 pixels
+    where both maps begin a run.
     """
     starts = np.concatenate([gt.starts, pred.starts])
     order = np.argsort(starts, kind="stable")  # merges two ascending halves in linear time
     gt_run = np.cumsum(order < len(gt.starts)) - 1  # the last run of each map that has begun
     pred_run = np.arange(len(order)) - gt_run - 1
     # Both maps begin at 0, where for one step no run of the prediction has begun yet; it is empty.
-    keys = (gt.ids[gt_run].astype(np.int64) << 32) | (pred.ids[pred_run].astype(np.int64) & _LOW)
-    return keys, np.diff(starts[order], append=gt.size)
+    return gt_run, pred_run, np.diff(starts[order], append=gt.size)
 
 
-def _add_up(keys: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct keys among those with pixels, ascending, and the sums of their pixels."""
-    keys, pixels = keys[pixels > 0], pixels[pixels > 0]
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    first = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
-    return keys[first], np.add.reduceat(pixels[order], first)
+def _add_up(cells: np.ndarray, pixels: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct values among ``cells``, int64 [R] in 0..number-1, that have pixels, ascending,
+    and the sums of their pixels. (Sums in float64 are exact.)
+    """
+    present = None
+    if number > _MOST_CELLS:
+        present, cells = np.unique(cells, return_inverse=True)
+        number = len(present)
+    sums = np.bincount(cells.reshape(-1), weights=pixels, minlength=number)
+    used = np.flatnonzero(sums)
+    return used if present is None else present[used], sums[used].astype(np.int64)
 
 
 def _check_ids(

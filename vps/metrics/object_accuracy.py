@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from vps.metrics.boundary import count_objects
+from vps.metrics.boundary import LabelChanges, count_objects
 from vps.metrics.contours import MatchContours, disk_radius, match_contours
 
 QuarterEdges = Literal["uint8", "exact"]
@@ -41,8 +41,10 @@ def score_objects(
     ``bound`` is the tolerance of F as a share of the diagonal, ``matcher`` as in
     ``match_contours``.
     """
-    regions = count_objects(gt, pred, ids)
-    matches = match_contours(gt, pred, ids, disk_radius(gt.shape, bound), matcher=matcher)
+    changes = LabelChanges.of(gt), LabelChanges.of(pred)
+    regions = count_objects(gt, pred, ids, changes=changes)
+    radius = disk_radius(gt.shape, bound)
+    matches = match_contours(gt, pred, ids, radius, matcher=matcher, changes=changes)
     return regions.mask_iou(), matches.f_measure()
 
 

@@ -62,15 +62,6 @@ def check_references_met(
             )
 
 
-def check_new_video(video_id: str, videos: Mapping[str, object]) -> None:
-    """Raise InputError when a video was scored before."""
-    if video_id in videos:
-        raise InputError(
-            f"video {video_id} was already scored; every video must have its own video_id and be "
-            "evaluated once"
-        )
-
-
 def with_last(items: Iterable[Item]) -> Iterator[tuple[Item, bool]]:
     """Each item and whether it is the last one; looks one item ahead."""
     iterator = iter(items)

@@ -13,21 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from vps.structures import Category
-
-
-class SparseCounts(NamedTuple):
-    """``ClassCounts`` of S scored classes: int16 [S], float64 [S] and three int32 [S]."""
-
-    classes: np.ndarray
-    iou: np.ndarray
-    tp: np.ndarray
-    fp: np.ndarray
-    fn: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,20 +35,6 @@ class ClassCounts:
         return cls(
             np.zeros(num_categories), *(np.zeros(num_categories, np.int64) for _ in range(3))
         )
-
-    @classmethod
-    def from_sparse(cls, sparse: SparseCounts, num_categories: int) -> ClassCounts:
-        """The counts that ``to_sparse`` was called on."""
-        counts = cls.zeros(num_categories)
-        for dense, values in zip((counts.iou, counts.tp, counts.fp, counts.fn), sparse[1:]):
-            dense[sparse.classes] = values
-        return counts
-
-    def to_sparse(self) -> SparseCounts:
-        """The scored classes alone: a video has few of them, and a data set many videos."""
-        classes = np.flatnonzero(self.scored)
-        counts = (values[classes].astype(np.int32) for values in (self.tp, self.fp, self.fn))
-        return SparseCounts(classes.astype(np.int16), self.iou[classes], *counts)
 
     def __add__(self, other: ClassCounts) -> ClassCounts:
         return ClassCounts(

@@ -21,6 +21,8 @@ from typing import Any, Literal
 import numpy as np
 
 from vps.metrics.confusion import MeanIoUResult, PairClasses, confusion_matrix, mean_iou
+from vps.metrics.exact_sums import from_exact, to_exact
+from vps.metrics.video_metric import VideoMetric
 from vps.metrics.video_tables import VideoTables
 from vps.structures import Category, InputError
 
@@ -99,19 +101,14 @@ class STQResult:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class _VideoCounts:
-    """One video: its confusion matrix (cells that are not 0), and its sum of association."""
+class SegmentationTrackingQuality(VideoMetric):
+    """Accumulates STQ video by video.
 
-    num_frames: int
-    cells: np.ndarray  # int64 [K], flat index into [C, C + 1]
-    pixels: np.ndarray  # int64 [K]
-    association: float
-    num_tubes: int
+    Sums are exact, so the result does not depend on how the videos were spread over processes, to
+    the last bit. Of a video only its own scores are kept.
+    """
 
-
-class SegmentationTrackingQuality:
-    """Accumulates STQ video by video; results do not depend on the spread over processes."""
+    _settings = ("categories", "rules")
 
     def __init__(
         self,
@@ -131,12 +128,7 @@ class SegmentationTrackingQuality:
             raise InputError(f"expected mode in {tuple(STQ_RULES)}, got {mode!r}")
         self.categories = tuple(categories)
         self.rules = STQ_RULES[mode] if rules is None else rules
-        self._videos: dict[str, _VideoCounts] = {}
-
-    @property
-    def video_ids(self) -> list[str]:
-        """The videos seen so far, sorted."""
-        return sorted(self._videos)
+        super().__init__()
 
     def update(self, video: VideoTables) -> None:
         """Score one video.
@@ -144,55 +136,46 @@ class SegmentationTrackingQuality:
         Raises:
             InputError: the video was scored before, or a category is unknown.
         """
-        if video.video_id in self._videos:
-            raise InputError(f"video {video.video_id} was already scored")
+        self._check_new(video.video_id)
         num = len(self.categories)
         video.check_categories(num)
         pairs = PairClasses.of(video, num)
-        flat = confusion_matrix(video.pixels, pairs, num).ravel()
-        cells = np.flatnonzero(flat)
+        confusion = confusion_matrix(video.pixels, pairs, num)
         isthing = np.array([category.isthing for category in self.categories], dtype=bool)
         association, num_tubes = associate(video, pairs, isthing, self.rules)
-        self._videos[video.video_id] = _VideoCounts(
-            len(video), cells, flat[cells], association, num_tubes
-        )
-
-    def merge(self, other: SegmentationTrackingQuality) -> None:
-        """Take over the videos of another metric (another process') with the same settings."""
-        if (self.categories, self.rules) != (other.categories, other.rules):
-            raise InputError("metrics with different categories or rules cannot be merged")
-        if shared := sorted(self._videos.keys() & other._videos.keys()):
-            raise InputError(f"video {shared[0]} was scored by two processes")
-        self._videos.update(other._videos)
+        self._videos[video.video_id] = self._scores(confusion, association, num_tubes, len(video))
+        self._confusion = self._confusion + confusion
+        self._association = self._association + to_exact(np.array([association]))
 
     def compute(self) -> STQResult:
         """Scores over all videos so far."""
-        num = len(self.categories)
-        total = np.zeros(num * (num + 1), np.int64)
-        frames, tubes, association = 0, 0, 0.0
-        per_video = {}
-        for video_id in self.video_ids:
-            counts = self._videos[video_id]
-            alone = np.zeros_like(total)
-            alone[counts.cells] = counts.pixels
-            per_video[video_id] = self._scores(
-                alone, counts.association, counts.num_tubes, counts.num_frames
-            )
-            total += alone
-            frames, tubes = frames + counts.num_frames, tubes + counts.num_tubes
-            association += counts.association
+        per_video = {video_id: self._videos[video_id] for video_id in self.video_ids}
         return STQResult(
-            total=self._scores(total, association, tubes, frames),
+            total=self._scores(
+                self._confusion,
+                float(from_exact(self._association)[0]),
+                sum(scores.num_tubes for scores in per_video.values()),
+                sum(scores.num_frames for scores in per_video.values()),
+            ),
             per_video=per_video,
-            semantic=mean_iou(total.reshape(num, num + 1)),
+            semantic=mean_iou(self._confusion),
         )
 
-    def _scores(self, confusion: np.ndarray, association: float, tubes: int, frames: int):
+    def _clear(self) -> None:
+        super()._clear()
         num = len(self.categories)
+        self._confusion = np.zeros((num, num + 1), np.int64)
+        self._association = to_exact(np.zeros(1))
+
+    def _add_totals(self, other: SegmentationTrackingQuality) -> None:
+        self._confusion = self._confusion + other._confusion
+        self._association = self._association + other._association
+
+    def _scores(
+        self, confusion: np.ndarray, association: float, tubes: int, frames: int
+    ) -> STQScores:
         reasons = []
-        sq = segmentation_quality(
-            confusion.reshape(num, num + 1), void_column=self.rules.void_column
-        )
+        sq = segmentation_quality(confusion, void_column=self.rules.void_column)
         if sq is None:
             reasons.append("the ground truth has no labelled pixel")
         if tubes:

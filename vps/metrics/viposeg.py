@@ -23,11 +23,11 @@ from vps.metrics.boundary import band_width, count_objects
 from vps.metrics.object_frames import (
     ObjectFrame,
     References,
-    check_new_video,
     check_references_met,
     checked_frames,
     reference_frames,
 )
+from vps.metrics.video_metric import VideoMetric
 from vps.metrics.viposeg_scores import ObjectSums, VideoSums, VIPOSegResult, summarize
 from vps.metrics.viposeg_subsets import VIPOSegSubsets
 from vps.structures import InputError
@@ -64,12 +64,14 @@ class VIPOSegRules:
                 raise InputError(f"expected {name} in {allowed}, got {getattr(self, name)!r}")
 
 
-class VIPOSegQuality:
+class VIPOSegQuality(VideoMetric):
     """Accumulates the VIPOSeg scores video by video.
 
     What is kept of a video are a few sums per object; they are added in the order of the video ids,
     so the result does not depend on how the videos were spread over processes.
     """
+
+    _settings = ("rules", "subsets")
 
     def __init__(
         self, *, rules: VIPOSegRules | None = None, subsets: VIPOSegSubsets | None = None
@@ -81,12 +83,7 @@ class VIPOSegQuality:
         """
         self.rules = rules or VIPOSegRules()
         self.subsets = subsets or VIPOSegSubsets.of_benchmark()
-        self._videos: dict[str, VideoSums] = {}
-
-    @property
-    def video_ids(self) -> list[str]:
-        """The videos seen so far, sorted."""
-        return sorted(self._videos)
+        super().__init__()
 
     def update(
         self,
@@ -109,7 +106,7 @@ class VIPOSegQuality:
             InputError: the video was scored before; maps differ in size; an object has no class; a
                 reference lies beyond the last frame.
         """
-        check_new_video(video_id, self._videos)
+        self._check_new(video_id)
         given = self._objects(video_id, references, object_classes)
         sums = {object_id: np.zeros(3) for object_id in given}  # object-frames, mask, boundary
         crowd: dict[int, np.ndarray] = {}
@@ -139,14 +136,6 @@ class VIPOSegQuality:
             },
             crowd={n: (int(row[0]), float(row[1])) for n, row in sorted(crowd.items())},
         )
-
-    def merge(self, other: VIPOSegQuality) -> None:
-        """Take over the videos of another metric (another process') with the same settings."""
-        if (self.rules, self.subsets) != (other.rules, other.subsets):
-            raise InputError("metrics with different rules or subsets cannot be merged")
-        for video_id in other._videos:
-            check_new_video(video_id, self._videos)
-        self._videos.update(other._videos)
 
     def compute(self) -> VIPOSegResult:
         """Scores over all videos so far."""

@@ -66,13 +66,16 @@ class VIPOSegResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a JSON file."""
+        means = {"overall": self.overall, **self.subsets, **self.groups}
         return {
             "name": "VIPOSeg",
             "overall_iou": self.overall,
             "decay": self.decay,
-            **{f"{name}_iou": value for name, value in {**self.subsets, **self.groups}.items()},
+            **{f"{name}_iou": value for name, value in means.items()},
             **self.parts,
-            "undefined": dict(self.reasons),
+            "undefined": {
+                f"{name}_iou" if name in means else name: why for name, why in self.reasons.items()
+            },
             "crowd": {
                 str(n): {"object_frames": frames, "iou": mean}
                 for n, (frames, mean) in self.crowd.items()
@@ -104,7 +107,8 @@ def summarize(
         parts[f"{subset}_miou"], parts[f"{subset}_biou"] = mask, boundary
         subsets[subset] = None if mask is None else (mask + boundary) / 2
         if mask is None:
-            reasons[subset] = f"no object of {subset.replace('_', ' ')} classes was scored"
+            why = f"no object of {subset.replace('_', ' ')} classes was scored"
+            reasons |= dict.fromkeys((f"{subset}_miou", f"{subset}_biou", subset), why)
 
     means: dict[str, float | None] = {}
     for name, kind in (

@@ -14,10 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from vps.metrics.exact_sums import from_exact, to_exact
 from vps.metrics.matching_rules import VIPSEG_RULES, MatchingRules
-from vps.metrics.panoptic_scores import ClassCounts, PanopticScores, SparseCounts
+from vps.metrics.panoptic_scores import ClassCounts, PanopticScores
+from vps.metrics.video_metric import VideoMetric
 from vps.metrics.video_tables import VideoTables
 from vps.metrics.windows import count_windows
 from vps.structures import Category, InputError
@@ -68,12 +72,44 @@ class VPQResult:
         }
 
 
-class VideoPanopticQuality:
+class _VideoScores(NamedTuple):
+    """What is kept of a video: its frames, and {window: its PQ, or None}."""
+
+    num_frames: int
+    pq: dict[int, float | None]
+
+
+class _Totals(NamedTuple):
+    """Counts of all videos for one window: exact sums of IoU, object [C]; TP, FP and FN, int64 [C];
+    and the number of windows.
+    """
+
+    iou: np.ndarray
+    tp: np.ndarray
+    fp: np.ndarray
+    fn: np.ndarray
+    num_windows: int
+
+    @classmethod
+    def of(cls, counts: ClassCounts, num_windows: int) -> _Totals:
+        return cls(to_exact(counts.iou), counts.tp, counts.fp, counts.fn, num_windows)
+
+    def plus(self, other: _Totals) -> _Totals:
+        return _Totals(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+    @property
+    def counts(self) -> ClassCounts:
+        return ClassCounts(from_exact(self.iou), self.tp, self.fp, self.fn)
+
+
+class VideoPanopticQuality(VideoMetric):
     """Accumulates VPQ video by video.
 
-    The counts of every video are kept under its id and added in the order of the ids, so the result
-    does not depend on how the videos were spread over processes, to the last bit.
+    Sums are exact, so the result does not depend on how the videos were spread over processes, to
+    the last bit. Of a video only its own scores are kept.
     """
+
+    _settings = ("categories", "windows", "rules", "excluded_classes")
 
     def __init__(
         self,
@@ -104,21 +140,12 @@ class VideoPanopticQuality:
                 f"expected excluded_classes in 0..{len(self.categories) - 1} (contiguous), got "
                 f"{sorted(self.excluded_classes)}"
             )
-        self._videos: dict[str, tuple[int, dict[int, tuple[SparseCounts, int]]]] = {}
+        super().__init__()
 
     @property
     def name(self) -> str:
         """The mean with its windows, as in ``VPQ(1,2,4,6)``."""
         return f"VPQ({','.join(map(str, self.windows))})"
-
-    @property
-    def _settings(self) -> tuple:
-        return self.categories, self.windows, self.rules, self.excluded_classes
-
-    @property
-    def video_ids(self) -> list[str]:
-        """The videos seen so far, sorted."""
-        return sorted(self._videos)
 
     def update(self, video: VideoTables) -> None:
         """Score one video.
@@ -126,48 +153,26 @@ class VideoPanopticQuality:
         Raises:
             InputError: the video was scored before; a category is unknown; listed areas cannot be.
         """
-        _check_new(video.video_id, self._videos)
+        self._check_new(video.video_id)
         video.check_categories(len(self.categories))
         if self.rules.tube_class == "each_frame":
             video = video.split_by_class()
-        counts = {}
-        for window in self.windows:
-            dense, number = count_windows(video, window, len(self.categories), self.rules)
-            counts[window] = dense.to_sparse(), number
-        self._videos[video.video_id] = (len(video), counts)
-
-    def merge(self, other: VideoPanopticQuality) -> None:
-        """Take over the videos of another metric (another process') with the same settings."""
-        if self._settings != other._settings:
-            raise InputError(
-                "metrics with different categories, windows, rules or excluded classes cannot be "
-                "merged"
-            )
-        for video_id in other._videos:
-            _check_new(video_id, self._videos)
-        self._videos.update(other._videos)
+        counts = {
+            window: count_windows(video, window, len(self.categories), self.rules)
+            for window in self.windows
+        }
+        scores = {}
+        for window, (alone, number) in counts.items():
+            self._totals[window] = self._totals[window].plus(_Totals.of(alone, number))
+            scores[window] = self._scores(window, alone, number).all.pq
+        self._videos[video.video_id] = _VideoScores(len(video), scores)
 
     def compute(self) -> VPQResult:
         """Scores over all videos so far."""
-        per_window = {}
-        per_video: dict[str, dict[int, float | None]] = {name: {} for name in self.video_ids}
-        for window in self.windows:
-            total, num_windows = ClassCounts.zeros(len(self.categories)), 0
-            for video_id in self.video_ids:
-                sparse, number = self._videos[video_id][1][window]
-                counts = ClassCounts.from_sparse(sparse, len(self.categories))
-                total, num_windows = total + counts, num_windows + number
-                alone = PanopticScores.from_counts(
-                    counts, self.categories, window=window, excluded=self.excluded_classes
-                )
-                per_video[video_id][window] = alone.all.pq
-            per_window[window] = PanopticScores.from_counts(
-                total,
-                self.categories,
-                window=window,
-                num_windows=num_windows,
-                excluded=self.excluded_classes,
-            )
+        per_window = {
+            window: self._scores(window, total.counts, total.num_windows)
+            for window, total in self._totals.items()
+        }
         means, reasons = {}, {}
         for group in ("all", "things", "stuff"):
             scores = [getattr(per_window[window], group) for window in self.windows]
@@ -187,9 +192,27 @@ class VideoPanopticQuality:
             reasons=reasons,
             per_window=per_window,
             per_class=_class_means(per_window, len(self.categories)),
-            per_video=per_video,
-            num_frames={video_id: self._videos[video_id][0] for video_id in self.video_ids},
+            per_video={video_id: self._videos[video_id].pq for video_id in self.video_ids},
+            num_frames={name: self._videos[name].num_frames for name in self.video_ids},
         )
+
+    def _scores(self, window: int, counts: ClassCounts, num_windows: int) -> PanopticScores:
+        return PanopticScores.from_counts(
+            counts,
+            self.categories,
+            window=window,
+            num_windows=num_windows,
+            excluded=self.excluded_classes,
+        )
+
+    def _clear(self) -> None:
+        super()._clear()
+        nothing = _Totals.of(ClassCounts.zeros(len(self.categories)), 0)
+        self._totals = dict.fromkeys(self.windows, nothing)
+
+    def _add_totals(self, other: VideoPanopticQuality) -> None:
+        for window, total in other._totals.items():
+            self._totals[window] = self._totals[window].plus(total)
 
 
 class PanopticQuality(VideoPanopticQuality):
@@ -220,11 +243,3 @@ def _class_means(per_window: dict[int, PanopticScores], num_categories: int) -> 
         if values:
             means[category] = sum(values) / len(values)
     return means
-
-
-def _check_new(video_id: str, videos: dict[str, Any]) -> None:
-    if video_id in videos:
-        raise InputError(
-            f"video {video_id} was already scored; every video must have its own video_id and be "
-            "evaluated once"
-        )

@@ -26,12 +26,11 @@ from vps.metrics.object_accuracy import score_objects
 from vps.metrics.object_frames import (
     ObjectFrame,
     References,
-    check_new_video,
     check_references_met,
     checked_frames,
     reference_frames,
 )
-from vps.structures import InputError
+from vps.metrics.video_metric import VideoMetric
 
 PARTS = ("j_seen", "j_unseen", "f_seen", "f_unseen")
 
@@ -95,8 +94,10 @@ class YouTubeVOSResult:
         }
 
 
-class YouTubeVOSQuality:
+class YouTubeVOSQuality(VideoMetric):
     """Accumulates J and F video by video; a few numbers per object are kept."""
+
+    _settings = ("seen_classes", "bound")
 
     def __init__(
         self, *, seen_classes: Collection[Hashable] | None = None, bound: float = 0.008
@@ -110,12 +111,7 @@ class YouTubeVOSQuality:
         """
         self.seen_classes = None if seen_classes is None else frozenset(seen_classes)
         self.bound = bound
-        self._videos: dict[str, dict[int, ObjectMeans]] = {}
-
-    @property
-    def video_ids(self) -> list[str]:
-        """The videos seen so far, sorted."""
-        return sorted(self._videos)
+        super().__init__()
 
     def update(
         self,
@@ -140,7 +136,7 @@ class YouTubeVOSQuality:
             InputError: the video was scored before; maps differ in size; a reference lies beyond
                 the last frame.
         """
-        check_new_video(video_id, self._videos)
+        self._check_new(video_id)
         given = {} if references is None else reference_frames(video_id, references)
         first_seen = {object_id: indices[0] for object_id, indices in given.items()}
         sums: dict[int, np.ndarray] = {}  # frames, J, F
@@ -166,14 +162,6 @@ class YouTubeVOSQuality:
             )
             for object_id, row in sorted(sums.items())
         }
-
-    def merge(self, other: YouTubeVOSQuality) -> None:
-        """Take over the videos of another metric (another process') with the same settings."""
-        if (self.seen_classes, self.bound) != (other.seen_classes, other.bound):
-            raise InputError("metrics with different seen classes or bounds cannot be merged")
-        for video_id in other._videos:
-            check_new_video(video_id, self._videos)
-        self._videos.update(other._videos)
 
     def compute(self) -> YouTubeVOSResult:
         """Scores over all videos so far."""

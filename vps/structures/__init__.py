@@ -10,9 +10,15 @@ from vps.structures.panoptic import (
     stuff_segment_id,
     thing_segment_id,
 )
+from vps.structures.references import (
+    ReferencePolicy,
+    References,
+    ReferenceUpdate,
+    as_policy,
+)
 from vps.structures.runs import LabelRuns
 from vps.structures.stream import Frame, FrameStream
-from vps.structures.video import VideoRecord
+from vps.structures.video import LabelCoding, VideoRecord
 
 __all__ = [
     "INPUT_ERROR_STATUS",
@@ -22,10 +28,15 @@ __all__ = [
     "Frame",
     "FrameStream",
     "InputError",
+    "LabelCoding",
     "LabelRuns",
     "PanopticFrame",
+    "ReferencePolicy",
+    "ReferenceUpdate",
+    "References",
     "Segment",
     "VideoRecord",
+    "as_policy",
     "exit_status",
     "ids_to_rgb",
     "rgb_to_ids",

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from vps.structures.coding import rgb_to_ids
-
-_CHUNK = 1 << 17  # bytes or pixels compared at a time, so that the temporaries stay in the cache
+from vps.structures.bits import find_set_bits
+from vps.structures.coding import MAX_ID
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,18 +37,20 @@ class LabelRuns:
         either.
         """
         flat = ids.reshape(-1)
-        starts = _changes(flat, 1)
+        starts = _find_starts(flat)
         values = flat[starts]
         if values.dtype.itemsize > 4:
             values = np.clip(values, -(2**31), 2**31 - 1)
         return cls(ids.shape, starts, values.astype(np.int32))
 
     @classmethod
-    def from_rgb(cls, rgb: np.ndarray) -> LabelRuns:
-        """Take the colours uint8 [H, W, 3] of a panoptic PNG, without making ids of all pixels."""
-        starts = _changes(rgb.reshape(-1), 3) // 3
-        starts = starts[np.flatnonzero(np.diff(starts, prepend=-1))]  # several channels changed
-        return cls(rgb.shape[:2], starts, rgb_to_ids(rgb.reshape(-1, 3)[starts]))
+    def from_words(cls, words: np.ndarray) -> LabelRuns:
+        """Take the colours of a panoptic PNG as uint32 [H, W], R in the lowest byte, then G and B;
+        the highest byte means nothing.
+        """
+        flat = words.reshape(-1)
+        starts = _find_starts(flat)
+        return cls(words.shape, starts, (flat[starts] & MAX_ID).astype(np.int32))
 
     @property
     def size(self) -> int:
@@ -60,9 +62,10 @@ class LabelRuns:
         """Pixels int64 [R] of each run."""
         return np.diff(self.starts, append=self.size)
 
-    def to_map(self) -> np.ndarray:
-        """The map int32 [H, W]."""
-        return np.repeat(self.ids, self.lengths).reshape(self.shape)
+    def to_map(self, dtype: npt.DTypeLike = np.int32) -> np.ndarray:
+        """The map [H, W] in a type of integers that holds the ids."""
+        ids = self.ids.astype(dtype, copy=False)
+        return np.repeat(ids, self.lengths).reshape(self.shape)
 
     def count_ids(self) -> tuple[np.ndarray, np.ndarray]:
         """The ids that occur, ascending, and the pixels of each: int32 [N] and int64 [N]."""
@@ -72,13 +75,9 @@ class LabelRuns:
         return ids[first], np.add.reduceat(self.lengths[order], first) if len(first) else first
 
 
-def _changes(flat: np.ndarray, step: int) -> np.ndarray:
-    """Positions int64 of a flat array that differ from those ``step`` before; and 0 if there is
-    one.
-    """
-    positions = [np.zeros(min(1, flat.size), np.int64)]
-    for begin in range(0, flat.size - step, _CHUNK):
-        end = min(flat.size - step, begin + _CHUNK)
-        changed = np.flatnonzero(flat[begin + step : end + step] != flat[begin:end])
-        positions.append(changed + (begin + step))
-    return np.concatenate(positions)
+def _find_starts(flat: np.ndarray) -> np.ndarray:
+    """Positions int64 of a flat array that differ from the one before; and 0 if there is one."""
+    starts = np.empty(flat.size, bool)
+    starts[:1] = True
+    np.not_equal(flat[1:], flat[:-1], out=starts[1:])
+    return find_set_bits(np.packbits(starts, bitorder="little"))

@@ -85,7 +85,7 @@ def comparison_rows(
             if frame is None:
                 pictures.append(np.full_like(picture, _BLANK))
             else:
-                larger = _resize_labels(frame, height, width)
+                larger = resize_labels(frame, height, width)
                 drawn = draw_panoptic(
                     picture, larger, categories, colors=overrides, text_size=_TEXT_SIZE
                 )
@@ -145,7 +145,8 @@ def write_picture(path: str | os.PathLike, picture: np.ndarray) -> None:
         Image.fromarray(picture).save(file, format="PNG")
 
 
-def _resize_labels(frame: PanopticFrame, height: int, width: int) -> PanopticFrame:
+def resize_labels(frame: PanopticFrame, height: int, width: int) -> PanopticFrame:
+    """The frame at another size, each pixel the nearest of the old ones."""
     old_height, old_width = frame.ids.shape
     rows = (np.arange(height) + 0.5) * old_height // height
     columns = (np.arange(width) + 0.5) * old_width // width

@@ -8,7 +8,7 @@ Every picture is read once, whatever the number of metrics.
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -16,13 +16,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from vps.evaluation.official.layouts import PngFolder, find_ground_truth, find_predictions
-from vps.evaluation.official.modes import PANOPTIC_MODES, VIDEO_NAMES, PanopticMode
+from vps.evaluation.official.modes import PANOPTIC_MODES, PanopticMode
 from vps.evaluation.official.pairing import PairingOptions, pair_predictions
 from vps.evaluation.official.panoptic_json import read_panoptic_json
-from vps.evaluation.official.runner import Outcome, Scorer, Task, run_tasks
+from vps.evaluation.official.runner import Outcome, Scorer, StartMethod, Task, run_tasks
 from vps.evaluation.official.state import StateFolder
-from vps.evaluation.official.tables import read_video_tables
+from vps.evaluation.official.tables import read_frame_table, read_video_tables
 from vps.evaluation.official.tasks import PanopticTask
+from vps.io.video_names import VIDEO_NAMES
 from vps.metrics import (
     MeanIoU,
     PanopticQuality,
@@ -51,7 +52,7 @@ class RunOptions:
     """
 
     workers: int = 1
-    start_method: Literal["spawn", "fork"] = "spawn"
+    start_method: StartMethod = "auto"
     skip_broken: bool = False
     state: str | os.PathLike | None = None
     resume: bool = False
@@ -98,6 +99,12 @@ class PanopticScorer:
     metrics: dict[str, Any]
     state: StateFolder | None = None
 
+    def prepare(self, task: PanopticTask) -> None:
+        """Read a frame, which loads all that reading and counting need."""
+        if task.frames and not (self.state and self.state.reuse):
+            with contextlib.suppress(InputError):
+                read_frame_table(task.frames[0], task)
+
     def __call__(self, task: PanopticTask) -> Outcome:
         fingerprint = task.fingerprint() if self.state else ""
         read = self.state.load(task.video_id, fingerprint) if self.state else None
@@ -106,7 +113,7 @@ class PanopticScorer:
             read = read_video_tables(task)
             if self.state:
                 self.state.save(read, fingerprint)
-        metrics = copy.deepcopy(self.metrics)
+        metrics = {name: metric.fresh() for name, metric in self.metrics.items()}
         for metric in metrics.values():
             metric.update(read.tables)
         return Outcome(
@@ -226,7 +233,7 @@ def run_evaluation(
         InputError: a video cannot be scored and ``run.skip_broken`` is off, or none can.
     """
     run.start(tasks)
-    evaluation.metrics = copy.deepcopy(evaluation.metrics)
+    evaluation.metrics = {name: m.fresh() for name, m in evaluation.metrics.items()}
     hashes = [hashlib.sha256(), hashlib.sha256()]
     for category in evaluation.categories or ():
         hashes[0].update(f"{category.dataset_id} {category.name} {category.isthing}\0".encode())

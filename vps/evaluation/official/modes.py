@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,28 +16,6 @@ from vps.metrics import (
 )
 
 
-def first_four(image_id: str) -> str:
-    """Cityscapes-VPS: ``0005_0025_frankfurt_000000_001736`` is of video ``0005``."""
-    return image_id[:4]
-
-
-def prefix(image_id: str) -> str:
-    """VIPER: ``001_00017`` is of video ``001``."""
-    return image_id.rpartition("/")[2].partition("_")[0]
-
-
-def image(image_id: str) -> str:
-    """Single images: each is a video of its own."""
-    return image_id
-
-
-VIDEO_NAMES: dict[str, Callable[[str], str]] = {
-    "first4": first_four,
-    "prefix": prefix,
-    "image": image,
-}
-
-
 @dataclass(frozen=True)
 class PanopticMode:
     """One protocol.
@@ -49,7 +26,7 @@ class PanopticMode:
         windows: of VPQ, in labelled frames.
         rules: how tubes match.
         pair: how the official program pairs predictions with frames.
-        video_of: how a flat file names its videos, a key of ``VIDEO_NAMES``.
+        video_of: how a flat file names its videos, a key of ``vps.io.video_names``.
         excluded_classes: contiguous classes that are left out of the means.
         step: frames from one labelled frame to the next where windows are officially named by
             k = step (n - 1); None where by n.

@@ -15,11 +15,10 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from vps.evaluation.official.layouts import PngFolder, existing_folder
 from vps.evaluation.official.tasks import ObjectTask
-from vps.io import read_json
+from vps.io.object_lists import read_object_classes, read_object_frames, read_sequences
 from vps.structures import InputError
 
 
@@ -34,7 +33,7 @@ def viposeg_tasks(
     root = existing_folder(gt, "ground truth")
     truth = PngFolder(os.fspath(existing_folder(root / "Annotations_gt", "ground truth")))
     given = PngFolder(os.fspath(existing_folder(root / "Annotations", "reference masks")))
-    classes = _read_classes(root / "obj_class.json")
+    classes = read_object_classes(root / "obj_class.json")
     tasks = []
     for task in _pair(truth, pred, truth.subfolders(), allow_extra=allow_extra):
         index = {f"{name}.png": number for number, name in enumerate(task.frame_ids)}
@@ -86,7 +85,7 @@ def davis_tasks(
         raise InputError(
             f"expected the list of sequences {lists[0]}, got none; choose one with --split"
         )
-    sequences = _read_sequences(found)
+    sequences = read_sequences(found)
     return _pair(
         PngFolder(os.fspath(folder)), pred, sequences, allow_extra=allow_extra, ends_optional=True
     )
@@ -102,7 +101,7 @@ def youtube_vos_tasks(
     """
     root = existing_folder(gt, "ground truth")
     truth = PngFolder(os.fspath(existing_folder(root / "Annotations", "ground truth")))
-    meta = _read_meta(root / "meta.json") if (root / "meta.json").is_file() else None
+    meta = read_object_frames(root / "meta.json") if (root / "meta.json").is_file() else None
     videos = truth.subfolders() if meta is None else set(meta) & truth.subfolders()
     if meta is not None and not videos:
         raise InputError(f"no video of {root / 'meta.json'} has a folder in {truth.root}")
@@ -113,15 +112,17 @@ def youtube_vos_tasks(
             continue
         index = {name: number for number, name in enumerate(task.frame_ids)}
         references, problem = {}, task.problem
-        for number, (first, _) in meta[task.video_id].items():
-            if first in index:
-                references[number] = index[first]
+        objects = meta[task.video_id]
+        for number, entry in objects.items():
+            if entry.first in index:
+                references[number] = index[entry.first]
             else:
                 problem = problem or (
-                    f"object {number} of video {task.video_id} first appears in frame {first} as "
-                    f"{root / 'meta.json'} says, but {truth.path(task.video_id)} lacks that frame"
+                    f"object {number} of video {task.video_id} first appears in frame "
+                    f"{entry.first} as {root / 'meta.json'} says, but "
+                    f"{truth.path(task.video_id)} lacks that frame"
                 )
-        classes = {n: name for n, (_, name) in meta[task.video_id].items() if name is not None}
+        classes = {n: e.category for n, e in objects.items() if e.category is not None}
         tasks.append(replace(task, references=references, object_classes=classes, problem=problem))
     return tasks
 
@@ -132,8 +133,8 @@ def read_seen_classes(path: str | os.PathLike) -> set[str]:
     Raises:
         InputError: the file is not as expected, or states no class.
     """
-    meta = _read_meta(Path(path))
-    names = {name for objects in meta.values() for _, name in objects.values() if name is not None}
+    entries = [entry for video in read_object_frames(path).values() for entry in video.values()]
+    names = {entry.category for entry in entries if entry.category is not None}
     if not names:
         raise InputError(f"expected objects with a category in {path}, got none")
     return names
@@ -193,70 +194,3 @@ def _pair_frames(
         tuple(pictures.path(f"{video}/{name}") if name in given else None for name in names),
         problem=problem,
     )
-
-
-def _read_sequences(path: Path) -> list[str]:
-    """Names of sequences, one per line; or, as DAVIS 2016 has it, paths of frames."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the list of sequences {path}: {error}") from error
-    names = []
-    for line in lines:
-        words = line.split()
-        name = Path(words[0]).parts[-2:][0] if words and "/" in words[0] else line.strip()
-        if name and name not in names:
-            names.append(name)
-    return names
-
-
-def _read_classes(path: Path) -> dict[str, dict[int, int]]:
-    """{video: {object number: class}} of an obj_class.json; its keys and values may be text."""
-    content = _object(read_json(path), path, "")
-    return {
-        video: {
-            _number(number, path, f"{video}"): _number(value, path, f"{video}.{number}")
-            for number, value in _object(objects, path, video).items()
-        }
-        for video, objects in content.items()
-    }
-
-
-def _read_meta(path: Path) -> dict[str, dict[int, tuple[str, str | None]]]:
-    """{video: {object number: (first frame, category)}} of a meta.json."""
-    videos = _object(_object(read_json(path), path, "").get("videos"), path, "videos")
-    result: dict[str, dict[int, tuple[str, str | None]]] = {}
-    for video, entry in videos.items():
-        where = f"videos.{video}.objects"
-        objects = _object(_object(entry, path, f"videos.{video}").get("objects"), path, where)
-        result[video] = {}
-        for number, about in objects.items():
-            frames = _object(about, path, f"{where}.{number}").get("frames")
-            if not isinstance(frames, list) or not frames:
-                raise InputError(
-                    f"expected a list of frames in {path} at {where}.{number}.frames, got none"
-                )
-            category = about.get("category")
-            result[video][_number(number, path, where)] = (
-                min(map(str, frames)),
-                None if category is None else str(category),
-            )
-    return result
-
-
-def _object(value: Any, path: Path, where: str) -> dict:
-    if not isinstance(value, dict):
-        at = f" at {where}" if where else ""
-        raise InputError(f"expected an object in {path}{at}, got {type(value).__name__}")
-    return value
-
-
-def _number(value: Any, path: Path, where: str) -> int:
-    try:
-        if isinstance(value, bool | float):
-            raise ValueError
-        return int(value)
-    except (ValueError, TypeError):
-        raise InputError(
-            f"expected a number in {path} at {where}, got {str(value)[:40]!r}"
-        ) from None

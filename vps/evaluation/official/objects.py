@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
-
-import numpy as np
 
 from vps.evaluation.official.evaluation import Evaluation, RunOptions, run_evaluation
 from vps.evaluation.official.object_folders import (
@@ -18,10 +16,10 @@ from vps.evaluation.official.object_folders import (
     viposeg_tasks,
     youtube_vos_tasks,
 )
-from vps.evaluation.official.png_file import PngFile, read_png_file
 from vps.evaluation.official.runner import Outcome
 from vps.evaluation.official.state import ObjectStateFolder
 from vps.evaluation.official.tasks import ObjectTask
+from vps.io.png_file import PngFile, read_png_file
 from vps.metrics import (
     DavisQuality,
     DavisRules,
@@ -29,6 +27,7 @@ from vps.metrics import (
     VIPOSegRules,
     YouTubeVOSQuality,
 )
+from vps.metrics.boundary import present_ids
 from vps.metrics.object_frames import ObjectFrame
 from vps.structures import InputError
 
@@ -42,11 +41,17 @@ class ObjectScorer:
     metrics: dict[str, Any]
     state: ObjectStateFolder | None = None
 
+    def prepare(self, task: ObjectTask) -> None:
+        """Read a frame, which loads all that reading needs."""
+        if task.frame_ids and not (self.state and self.state.reuse):
+            with contextlib.suppress(InputError):
+                read_png_file(task.gt_paths[0]).decode_labels()
+
     def __call__(self, task: ObjectTask) -> Outcome:
         fingerprint = task.fingerprint() if self.state else ""
         if self.state and (kept := self.state.load(task.video_id, fingerprint)):
             return replace(kept, reused=True)
-        metrics = copy.deepcopy(self.metrics)
+        metrics = {name: metric.fresh() for name, metric in self.metrics.items()}
         hashes = hashlib.sha256(), hashlib.sha256()
         for metric in metrics.values():  # there is one: frames stream through once
             metric.update(
@@ -91,7 +96,7 @@ def read_references(task: ObjectTask) -> dict[int, list[int]] | None:
         return None if task.references is None else {n: [i] for n, i in task.references.items()}
     references: dict[int, list[int]] = {}
     for index, path in sorted(task.reference_paths.items()):
-        labels = np.flatnonzero(np.bincount(read_png_file(path).decode_labels().ravel()))
+        labels = present_ids(read_png_file(path).decode_labels())
         for number in labels[labels > 0].tolist():
             references.setdefault(number, []).append(index)
     return references

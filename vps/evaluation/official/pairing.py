@@ -8,9 +8,9 @@ image id, and so do we for its files and for those of our own writer.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Literal
 
 from vps.evaluation.official.layouts import PngFolder
@@ -146,9 +146,9 @@ def _pair_by_position(
 def _give(frames: list[PairedFrame], given: list[FrameListing], where: str) -> None:
     """Pair equally many frames and predictions; names that contradict are a problem."""
     for position, (frame, prediction) in enumerate(zip(frames, given)):
-        names = {PurePosixPath(name).name for name in frame.stems}
+        names = {posixpath.basename(name) for name in frame.stems}
         given_names = (prediction.image_id, prediction.file_name)
-        other = [n for n in given_names if n and PurePosixPath(stem(n)).name not in names]
+        other = [n for n in given_names if n and posixpath.basename(stem(n)) not in names]
         if other:
             frame.problem = (
                 f"expected frame {frame.frame_id} of video {frame.video_id} at position "

@@ -7,8 +7,8 @@ counts.
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -188,6 +188,6 @@ class Contiguous:
 
 def stem(name: str) -> str:
     """A file name without the extension of a picture; an image id stays as it is."""
-    path = PurePosixPath(name)
+    root, extension = posixpath.splitext(name)
     pictures = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-    return str(path.with_suffix("")) if path.suffix.lower() in pictures else name
+    return posixpath.normpath(root) if extension.lower() in pictures else name

@@ -76,13 +76,15 @@ def _group_row(label: str, group: str, means: Any) -> list[Any]:
 
 def _plain_table(values: dict[str, Any]) -> Table:
     """A metric of another kind: its numbers, one below the other."""
-    undefined = values.get("undefined", {})
+    undefined: dict[str, list[str]] = {}  # the names by their reason
+    for name, why in values.get("undefined", {}).items():
+        undefined.setdefault(why, []).append(name)
     rows = [
         [name, f"{value:.4f}" if name == "decay" and value is not None else value]
         for name, value in values.items()  # VIPOSeg's decay is a rate, no fraction
         if value is None or isinstance(value, float | int)
     ]
-    notes = [f"{name}: undefined, {why}" for name, why in undefined.items()]
+    notes = [f"{', '.join(names)}: undefined, {why}" for why, names in undefined.items()]
     return Table([str(values.get("name", "")), "score"], rows, notes + values.get("remarks", []))
 
 

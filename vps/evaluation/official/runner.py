@@ -3,13 +3,18 @@
 A worker holds two frames at a time and gives back the state of the metrics after one video (some
 kilobytes). The states are merged in the order of the tasks, whichever worker was first, and tasks
 are handed out a few at a time, so memory depends neither on the size of the set nor on the workers'
-pace. Everything that travels can be pickled, so processes may be spawned (the default, safe beside
-threads) or forked (starts in no time; only for a program without threads).
+pace. Everything that travels can be pickled, so processes may be started in any way.
+
+When the work ends early, by an error or by Ctrl-C, the workers are told to give up the video at
+hand, which leaves nothing half-written.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import signal
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +22,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from vps.structures import InputError
+
+StartMethod = Literal["auto", "fork", "forkserver", "spawn"]
 
 _AHEAD = 3  # tasks per worker that are handed out and not merged yet
 
@@ -54,7 +61,15 @@ class Outcome:
     reused: bool = False
 
 
-Scorer = Callable[[Any], Outcome]
+class Scorer(Protocol):
+    """Scores a task; what it raises as InputError becomes the outcome's problem."""
+
+    def __call__(self, task: Any) -> Outcome: ...
+
+    def prepare(self, task: Any) -> None:
+        """Load beforehand what scoring tasks like this one needs, so that forked workers have it
+        (compiled kernels take longer to load than a short video takes to score).
+        """
 
 
 def run_tasks(
@@ -62,17 +77,17 @@ def run_tasks(
     scorer: Scorer,
     *,
     workers: int = 1,
-    start_method: Literal["spawn", "fork"] = "spawn",
+    start_method: StartMethod = "auto",
     progress: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Iterator[Outcome]:
     """Score the tasks and give their outcomes in the order of the tasks.
 
     Args:
         tasks: the videos.
-        scorer: scores one; must be picklable for more than one worker. What it raises as InputError
-            becomes the outcome's problem.
+        scorer: scores one; must be picklable for more than one worker.
         workers: number of processes; 1 works in this one.
-        start_method: how they start.
+        start_method: how they start. "auto" forks, which takes no time, where that is safe, and
+            else takes the fastest of the others that the system has.
         progress: called as videos finish, in the order in which they do.
 
     Raises:
@@ -82,7 +97,10 @@ def run_tasks(
         raise InputError(f"expected 1 or more workers, got {workers}")
     if workers > 1 and len(tasks) > 1:
         workers = min(workers, len(tasks))
-        yield from _run_in_processes(tasks, scorer, workers, start_method, progress)
+        method = choose_start_method() if start_method == "auto" else start_method
+        if method == "fork":
+            scorer.prepare(tasks[0])
+        yield from _run_in_processes(tasks, scorer, workers, method, progress)
         return
     for task in tasks:
         outcome = _score(scorer, task)
@@ -90,11 +108,18 @@ def run_tasks(
         yield outcome
 
 
+def choose_start_method() -> StartMethod:
+    """Fork in a program without threads; threads and forked processes do not go together."""
+    if sys.platform == "linux" and threading.active_count() == 1:
+        return "fork"
+    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+
+
 def _run_in_processes(
     tasks: Iterable[Task],
     scorer: Scorer,
     workers: int,
-    start_method: str,
+    start_method: StartMethod,
     progress: Callable[[Outcome], None],
 ) -> Iterator[Outcome]:
     waiting = iter(enumerate(tasks))
@@ -102,6 +127,9 @@ def _run_in_processes(
     done: dict[int, Outcome] = {}
     following = 0
     context = multiprocessing.get_context(start_method)
+    if start_method == "forkserver":
+        context.set_forkserver_preload([type(scorer).__module__])
+    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, context, _start_worker, (scorer,))
     try:
         while True:
@@ -124,21 +152,50 @@ def _run_in_processes(
             "a worker process died without a word (killed for its memory?); use fewer --workers, "
             "and --resume to keep what is done"
         ) from error
+    except BaseException:  # Ctrl-C, or nobody asks for more outcomes
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-_scorer: Scorer | None = None  # of this worker process
+# --- in a worker process --------------------------------------------------------------------------
+
+_scorer: Scorer | None = None
+_busy = _told_to_stop = False
+
+
+class _Stopped(BaseException):
+    """The worker was told to stop; not an Exception, so that nothing takes it for a bad file."""
 
 
 def _start_worker(scorer: Scorer) -> None:
     global _scorer
     _scorer = scorer
+    # Ctrl-C reaches all processes of a terminal; the one that started this one answers it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _stop)
+
+
+def _stop(*_: Any) -> None:
+    """Give up the task at hand, and begin no other; the pool ends an idle worker itself."""
+    global _told_to_stop
+    _told_to_stop = True
+    if _busy:
+        raise _Stopped
 
 
 def _score_in_worker(task: Task) -> Outcome:
+    global _busy
     assert _scorer is not None
-    return _score(_scorer, task)
+    if _told_to_stop:
+        raise _Stopped
+    _busy = True
+    try:
+        return _score(_scorer, task)
+    finally:
+        _busy = False
 
 
 def _score(scorer: Scorer, task: Task) -> Outcome:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vps.evaluation.official.png_file import read_png_file
 from vps.evaluation.official.tasks import AREA, CATEGORY, CROWD, ID, FrameTask, PanopticTask
+from vps.io.png_file import read_png_file
 from vps.metrics import FrameTable, VideoTables
 from vps.structures import InputError, Segment
 

@@ -12,19 +12,19 @@ import io
 import os
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from vps.io.images import keep_freed_memory
-from vps.io.png_runs import decode_runs
+from vps.io.images import colour_words, keep_freed_memory
+from vps.io.png_runs import GRAY, PALETTE, RGB, decode_runs
 from vps.structures import InputError, LabelRuns
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_GRAY, _RGB, _PALETTE = 0, 2, 3
-_COLOURS = {_GRAY: "gray", _RGB: "RGB", _PALETTE: "palette", 4: "gray with alpha", 6: "RGBA"}
+_COLOURS = {GRAY: "gray", RGB: "RGB", PALETTE: "palette", 4: "gray with alpha", 6: "RGBA"}
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class PngFile:
         Raises:
             InputError: it is no 8-bit RGB picture, or its pixels cannot be decoded.
         """
-        if (self.colour, self.depth) != (_RGB, 8):
+        if (self.colour, self.depth) != (RGB, 8):
             raise InputError(
                 "expected an 8-bit RGB panoptic PNG (id = R + 256 G + 65536 B), got "
                 f"{self._kind} in {self.path}"
             )
-        runs = decode_runs(self.data, colour_types=(_RGB,))
-        return LabelRuns.from_rgb(self._decode()) if runs is None else runs
+        runs = decode_runs(self.data, colour_types=(RGB,))
+        return LabelRuns.from_words(self._decode(colour_words)) if runs is None else runs
 
     def decode_labels(self) -> np.ndarray:
         """Object numbers uint8 [H, W] of a palette (or 8-bit gray) PNG.
@@ -74,23 +74,26 @@ class PngFile:
         Raises:
             InputError: it is neither, or its pixels cannot be decoded.
         """
-        gray = self.colour == _GRAY and self.depth in (1, 8)
-        if self.colour != _PALETTE and not gray:
+        gray = self.colour == GRAY and self.depth in (1, 8)
+        if self.colour != PALETTE and not gray:
             raise InputError(
                 "expected a palette PNG whose values are object numbers, got "
                 f"{self._kind} in {self.path}"
             )
-        return self._decode().astype(np.uint8, copy=False)
+        runs = decode_runs(self.data, colour_types=(PALETTE, GRAY))
+        if runs is not None:
+            return runs.to_map(np.uint8)
+        return self._decode(np.asarray).astype(np.uint8, copy=False)
 
     @property
     def _kind(self) -> str:
         return f"{self.depth}-bit {_COLOURS.get(self.colour, f'colour type {self.colour}')}"
 
-    def _decode(self) -> np.ndarray:
+    def _decode(self, as_array: Callable[[Image.Image], np.ndarray]) -> np.ndarray:
         keep_freed_memory()
         try:
             with Image.open(io.BytesIO(self.data), formats=["PNG"]) as image:
-                return np.asarray(image)
+                return as_array(image)
         except Exception as error:  # what Pillow raises on a bad stream is not one family
             raise InputError(f"the pixels of {self.path} cannot be decoded: {error}") from error
 
