@@ -39,7 +39,17 @@ def build_parser() -> argparse.ArgumentParser:
         "-o", "--output", metavar="FILE", required=True, help="overlay video to write: .mp4, .mkv"
     )
     parser.add_argument("--config-file", metavar="FILE", required=True, help="YAML of the model")
-    parser.add_argument("--save-json", metavar="DIR", help="also write panoptic PNGs and JSON here")
+    parser.add_argument(
+        "--save-results",
+        "--save-json",
+        metavar="DIR",
+        help="also write the results here, as panoptic PNGs and JSON unless --form says otherwise",
+    )
+    parser.add_argument(
+        "--form",
+        default="panoptic",
+        help="of the results: panoptic, vipseg, cityscapes_vps, viper, viposeg, davis, youtube_vos",
+    )
     parser.add_argument(
         "--side-by-side", action="store_true", help="put the original beside the overlay"
     )
@@ -79,7 +89,7 @@ def run(args: argparse.Namespace) -> str:
     # Late, so that --help is quick.
     from vps.inference import VideoPredictor
     from vps.io.prefetch import prefetch
-    from vps.io.results import PanopticResultWriter
+    from vps.io.results import open_result_writer
     from vps.io.streams import open_stream
     from vps.io.video import VideoWriter
     from vps.visualization import draw_panoptic
@@ -94,8 +104,8 @@ def run(args: argparse.Namespace) -> str:
         fps = args.fps if args.fps is not None else stream.fps or _PICTURES_FPS
         video = stack.enter_context(VideoWriter(args.output, fps=fps))
         results = table = None
-        if args.save_json:
-            results = PanopticResultWriter(args.save_json, predictor.categories)
+        if args.save_results:
+            results = open_result_writer(args.form, args.save_results, predictor.categories)
             table = stack.enter_context(results.video(stream.name))
         total = min(filter(None, (stream.length, args.max_frames)), default=None)
         progress = stack.enter_context(tqdm(total=total, unit="frame", desc=stream.name))
@@ -121,7 +131,7 @@ def run(args: argparse.Namespace) -> str:
         f"({video.count / max(seconds, 1e-9):.1f} per second)"
     ]
     if results is not None:
-        lines.append(f"{results.finish([stream.name])}: the same as PNGs and JSON")
+        lines.append(f"{results.finish([stream.name])}: the results in the form {args.form}")
     if stream.truncated:
         announced = f" of the {stream.length} announced" if stream.length else ""
         lines.append(

@@ -22,6 +22,7 @@ def add_vps_config(cfg: CN) -> None:
     _add_input(cfg)
     _add_model(cfg)
     _add_vpsnet(cfg)
+    _add_vos(cfg)
     _add_solver(cfg)
     _add_test(cfg)
 
@@ -63,16 +64,66 @@ def _first(error: Exception) -> str:
 def _add_input(cfg: CN) -> None:
     # How T frames are drawn from a video. "pair": frame 0 is any labelled frame (the target), frame
     # 1 a labelled frame at most MAX_GAP real frames away (the reference). "consecutive": LENGTH
-    # labelled frames in a row.
+    # labelled frames in a row. "sequence": a reference and LENGTH - 1 frames after it, each 1 to
+    # MAX_GAP labelled frames behind the one before. "static": LENGTH frames made of one
+    # (INPUT.STATIC).
     cfg.INPUT.CLIP = CN()
     cfg.INPUT.CLIP.SAMPLER = "pair"
     cfg.INPUT.CLIP.LENGTH = 2
     cfg.INPUT.CLIP.MAX_GAP = 5  # VPSNet: tau in {-5..5} (paper 4.1; the code takes -5 and +5 only)
     cfg.INPUT.CLIP.REVERSE = False  # play half of the clips backwards
     cfg.INPUT.CLIP.CACHE_MB = 0  # keep up to so many MB of decoded frames per loading process
+    # What an item of the training set is: every labelled "frame" (the clip is for it), or every
+    # "video", of which a labelled frame is drawn. A data set that is named twice in DATASETS.TRAIN
+    # counts twice.
+    cfg.INPUT.CLIP.ITEM = "frame"
+    # For "sequence" and "static", whose frame 0 is a reference (AOT): it shows more labelled pixels
+    # than MIN_REFERENCE_AREA; objects with no more than MIN_OBJECT_AREA pixels in the reference, as
+    # it is after resizing and cropping, are removed; and of more than MAX_OBJECTS a random choice
+    # stays: [] all, [objects], or [things, stuff].
+    cfg.INPUT.CLIP.MIN_REFERENCE_AREA = 200
+    cfg.INPUT.CLIP.MIN_OBJECT_AREA = 100
+    cfg.INPUT.CLIP.MAX_OBJECTS = [10]
+    # How often the objects of another clip are pasted over this one ("dynamic merging").
+    cfg.INPUT.CLIP.MERGE_PROBABILITY = 0.0
+
+    # Scaling by U(0.7, 1.3) of 480 pixels is MIN_SIZE_TRAIN (336, 624) with sampling "range".
+    cfg.INPUT.INTERPOLATION = "bilinear"  # or "bicubic": how pictures are resized
+    cfg.INPUT.CROP.TRIES = 10  # crops that are drawn until one keeps enough of the labels
+    # Pad frames that are smaller than an "absolute" crop to its size: with PAD_COLOR (RGB), and
+    # void in the labels.
+    cfg.INPUT.CROP.PAD = False
+    cfg.INPUT.PAD_COLOR = [124, 116, 104]
+
     # Random brightness, contrast and saturation, each by a factor in 1 +- COLOR_JITTER, one draw
     # per clip.
     cfg.INPUT.COLOR_JITTER = 0.0
+    cfg.INPUT.COLOR = CN()
+    cfg.INPUT.COLOR.PER_FRAME = False  # draw all of these for each frame anew
+    cfg.INPUT.COLOR.JITTER_PROBABILITY = 1.0
+    cfg.INPUT.COLOR.SATURATION = None  # None: as COLOR_JITTER
+    cfg.INPUT.COLOR.HUE = 0.0  # at most this share of the colour circle, to either side
+    cfg.INPUT.COLOR.GRAYSCALE_PROBABILITY = 0.0
+    cfg.INPUT.COLOR.BLUR_PROBABILITY = 0.0
+    cfg.INPUT.COLOR.BLUR_SIGMA = [0.1, 2.0]  # pixels
+
+    # Sampler "static": how frames of CROP.SIZE are made of one picture. Every frame is a random
+    # part of it with AREA of its pixels and RATIO of width to height; frames 1, 2, ... are flipped,
+    # turned, shifted, zoomed and slanted before. (RANDOM_FLIP "horizontal" flips half of the
+    # clips.)
+    static = cfg.INPUT.STATIC = CN()
+    static.FLIP = 0.3  # probability, for each frame
+    static.ROTATION = 20.0  # degrees to either side
+    static.SHIFT = 0.1  # share of the picture's sides
+    static.SCALE = [0.9, 1.1]
+    static.SHEAR = 10.0  # degrees to either side
+    static.AREA = [0.8, 1.0]
+    static.RATIO = [0.75, 4 / 3]
+    # A thin-plate spline with so many control points, moved by SPLINE_SIGMA of the picture's sides:
+    # 0 in AOT, 0.3 in PAOT.
+    static.SPLINE_PROBABILITY = 0.0
+    static.SPLINE_POINTS = 12
+    static.SPLINE_SIGMA = 0.02
 
 
 def _add_model(cfg: CN) -> None:
@@ -143,16 +194,123 @@ def _add_vpsnet(cfg: CN) -> None:
     track.MAX_TRACKS = 1000
 
 
+def _add_vos(cfg: CN) -> None:
+    cfg.MODEL.VOS = CN()
+    # A row of the table in vps/modeling/vos/variants.py: AOT-T, AOT-S, AOT-B, AOT-L, R50-AOT-L,
+    # SwinB-AOT-L, AOST, R50-AOST, SwinB-AOST, AOST-share, R50-PAOT, R50-PAOT-PanoID, SwinB-PAOT,
+    # SwinB-PAOT-PanoID.
+    cfg.MODEL.VOS.VARIANT = "AOT-T"
+    # Weights of the encoder alone: a file of torchvision (ImageNet). Empty: random, or as
+    # MODEL.WEIGHTS says.
+    cfg.MODEL.VOS.ENCODER_WEIGHTS = ""
+
+    # Settings that differ from the variant's; None keeps its own. Meanings: NetworkSettings in
+    # vps/modeling/vos/variants.py. Lists have one value per scale: one, or four for "pyramid".
+    network = cfg.MODEL.VOS.NETWORK = CN()
+    network.ENCODER = None  # "mobilenet_v2", "resnet50", "swin_b"
+    network.ENCODER_WIDTH = None  # factor on the encoder's channels; 1.0 is published
+    network.ENCODER_NORM = None  # "FrozenBN"; "BN" to train from random weights
+    network.ENCODER_FREEZE_AT = None  # 2: stem and stride 4 stage fixed
+    network.ENCODER_DROP_PATH = None  # Swin only
+    network.ALIGN_CORNERS = None  # True: sides 16k+1 (MobileNetV2, ResNet); False: 16k (Swin)
+    network.CHANNELS = None
+    network.LAYERS = None
+    network.BLOCK = None  # "v1" (AOT), "v2" (AOST, PAOT)
+    network.SHARE_LAYERS = None
+    network.SELF_HEADS = None
+    network.MATCH_HEADS = None
+    network.FEED_FORWARD = None
+    network.SELF_STRIDE = None  # keys of self-attention: every n-th token
+    network.MEMORY_STRIDE = None  # long-term memory: every n-th row and column
+    network.WINDOW = None  # of short-term attention, odd
+    network.DROP_PATH = None
+    network.DROP_PATH_MATCH = None
+    network.NORMALIZE_STREAM = None
+    network.IDENTITY_BANK = None  # "patch" (code), "vector" (paper)
+    network.IDENTITY_NORM = None
+    network.CAPACITY = None  # objects (Pano-ID: things) per group
+    network.STUFF_CAPACITY = None  # 0: one bank; else Pano-ID with so many regions of stuff
+    network.GATE_PER_HEAD = None  # True (code), False (paper)
+    network.DECODER = None  # "fpn", "scalable_fpn", "pyramid"
+    network.PYRAMID_ENTRY = None  # "conv", "residual"
+    network.MEMORY_GAP_TRAIN = None  # frames between writes into long-term memory; 0 = references
+    network.MEMORY_GAP_TEST = None
+    network.MERGE = None  # groups of objects are merged at "full" size or at "stride4"
+
+    # What id 0 is in the losses: "background" (VOS data: none of the objects) or "ignore" (panoptic
+    # data: unknown).
+    cfg.MODEL.VOS.ZERO_LABEL = "background"
+    # How training changes with time; *_UNTIL and *_FROM are parts of SOLVER.MAX_ITER.
+    training = cfg.MODEL.VOS.TRAINING = CN()
+    # Cross-entropy is the mean over the share of pixels where it is highest: from all of them at
+    # first down to PIXEL_SHARE at PIXEL_SHARE_UNTIL.
+    training.PIXEL_SHARE = 0.15
+    training.PIXEL_SHARE_UNTIL = 0.5
+    # The weight of the reference frame's own loss falls from 1 to 0 (pre-training: 0.1, PAOT: .75).
+    training.REFERENCE_LOSS_UNTIL = 1.0
+    # From here on memory gets the network's own answers, and the identity bank is frozen; 1 = never
+    # (pre-training).
+    training.FEEDBACK_FROM = 0.5
+    # AOST: the loss of each further depth weighs so many times the one before; 0 = only the
+    # deepest is supervised.
+    training.DEPTH_FACTOR = 0.0
+    training.PERMUTE_IDENTITIES = True  # which object has which identity is drawn anew each step
+
+    inference = cfg.MODEL.VOS.INFERENCE = CN()
+    # Frames are shrunk to at most so many pixels on their long side (1040 = "1.3 x 480p").
+    inference.MAX_LONG_SIDE = 1040
+    # Several SCALES: the short side is limited to so much before it is multiplied by each.
+    inference.MAX_SHORT_SIDE = 624
+    inference.SCALES = [1.0]  # test-time augmentation: each scale propagates on its own
+    inference.ANTIALIAS = False  # how frames are shrunk; for sizes far below those of the frames
+    inference.FLIP = False  # and each once more, mirrored
+    # Frames in long-term memory per group, at most; the oldest that is no reference goes first.
+    # 0 = no limit (the official habit; memory then grows with the video).
+    inference.MEMORY_CAP = 0
+    inference.DEPTH = 0  # layers to pass (AOST: 1..3); 0 = all
+
+    # Who gives the masks that are followed, where the caller gives none. "ground_truth": the data
+    # set (the protocol of the benchmarks); "panoptic_first": a panoptic model, in the first frame;
+    # "panoptic_every_k": the same in frames 0, EVERY, 2 EVERY, ..., which begins and ends tracks.
+    references = cfg.MODEL.VOS.REFERENCES = CN()
+    references.MODE = "ground_truth"
+    references.CONFIG_FILE = ""  # of the panoptic model, of any meta-architecture
+    references.WEIGHTS = ""  # its checkpoint; empty: MODEL.WEIGHTS of its config
+    references.EVERY = 5
+    references.IOU = 0.5  # a detected thing is a followed one if the IoU of their masks is above
+    references.MIN_AREA = 64  # pixels that a new track needs
+    # Which pixels a detection gives to the track that it matches: "keep" (none), "fill" (those
+    # where nothing was predicted) or "replace" (all that it has).
+    references.KNOWN = "fill"
+    references.MISSES = 3  # a track that so many detections in a row do not find ends
+
+
 def _add_solver(cfg: CN) -> None:
     cfg.SOLVER.OPTIMIZER = "SGD"  # or "ADAMW"
     cfg.SOLVER.BACKBONE_MULTIPLIER = 1.0  # learning rate of the backbone relative to the rest
+    # Parts of dotted parameter names whose parameters have no weight decay.
+    cfg.SOLVER.NO_WEIGHT_DECAY = ()
+    # Of LR_SCHEDULER_NAME "WarmupPolyLR" (AOT): from BASE_LR_END up to BASE_LR in WARMUP_ITERS
+    # iterations, then back along (1 - progress) ** POLY_POWER.
+    cfg.SOLVER.POLY_POWER = 0.9
+    # Exponential moving average of the weights, with decay 1 - 1 / (SPAN * MAX_ITER). The average
+    # is what is evaluated and what checkpoints give to others.
+    cfg.SOLVER.EMA = CN()
+    cfg.SOLVER.EMA.ENABLED = False
+    cfg.SOLVER.EMA.SPAN = 0.1
     # Several processes: set it if a step may leave parameters without a gradient (slower).
     cfg.SOLVER.FIND_UNUSED_PARAMETERS = False
 
 
 def _add_test(cfg: CN) -> None:
+    # What is scored beside what the evaluator_type of the data set says: any of
+    # "video_panoptic_seg" (VPQ, STQ), "viposeg", "davis" (J&F), "youtube_vos".
+    cfg.TEST.EVALUATORS = ()
     cfg.TEST.VPQ_WINDOWS = (1, 2, 4, 6)  # lengths of the windows of VPQ, in labelled frames
-    cfg.TEST.SAVE_RESULTS = False  # write PNG + JSON of what was predicted
+    cfg.TEST.SAVE_RESULTS = False  # write what was predicted
+    # In which form: "panoptic" (PNG + JSON as our own data sets) or that of a submission: "vipseg",
+    # "cityscapes_vps", "viper", "viposeg", "davis", "youtube_vos".
+    cfg.TEST.RESULT_FORM = "panoptic"
     # "task/name" of a score, such as "panoptic_video/VPQ": the weights with the highest are kept in
     # model_best.pth. Empty: they are not.
     cfg.TEST.BEST_METRIC = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -50,3 +50,17 @@ def load_script(repository: Path) -> Callable[[str], ModuleType]:
         return module
 
     return load
+
+
+@pytest.fixture
+def name() -> Iterator[str]:
+    """A name to register data sets under, and with endings; the catalogs forget them after the
+    test.
+    """
+    from vps.d2.data import DatasetCatalog, MetadataCatalog
+
+    known = set(DatasetCatalog.list())
+    yield "tree"
+    for registered in set(DatasetCatalog.list()) - known:
+        DatasetCatalog.remove(registered)
+        MetadataCatalog.remove(registered)

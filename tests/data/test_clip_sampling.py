@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vps.data.clip_sampling import make_clip_sampler, sample_consecutive, sample_pair
+from vps.data.clip_sampling import (
+    make_clip_sampler,
+    reflect,
+    sample_consecutive,
+    sample_pair,
+    sample_sequence,
+)
 from vps.structures import InputError
 
 ALL = [True] * 12
@@ -55,12 +61,57 @@ def test_reverse_plays_half_of_the_clips_backwards():
 
 
 @pytest.mark.parametrize(
+    ("labelled", "target", "length", "max_gap", "reverse", "clips"),
+    [
+        (ALL, 0, 3, 1, False, {(0, 1, 2)}),
+        (ALL, 0, 3, 2, False, {(0, 1, 2), (0, 1, 3), (0, 2, 3), (0, 2, 4)}),
+        (ALL, 5, 3, 1, True, {(5, 6, 7), (5, 4, 3)}),
+        (ALL, 11, 3, 1, False, {(11, 10, 9)}),  # turns round at the end
+        (ALL[:3], 1, 4, 1, False, {(1, 2, 1, 0)}),
+        (ALL[:3], 1, 4, 1, True, {(1, 2, 1, 0), (1, 0, 1, 2)}),
+        (ALL[:2], 0, 3, 3, False, {(0, a, b) for a in (0, 1) for b in (0, 1)}),
+        (EVERY_FIFTH, 14, 3, 1, False, {(14, 19, 24)}),  # gaps of labelled frames
+        ([False, True, False], 1, 3, 5, True, {(1, 1, 1)}),  # a video of one frame
+        (ALL, 7, 1, 3, True, {(7,)}),
+    ],
+)
+def test_sequence(labelled, target, length, max_gap, reverse, clips):
+    rng = np.random.default_rng(0)
+    seen = {
+        tuple(
+            sample_sequence(labelled, target, rng, length=length, max_gap=max_gap, reverse=reverse)
+        )
+        for _ in range(200)
+    }
+    assert seen == clips
+
+
+def test_reflection_is_that_of_two_mirrors():
+    assert reflect(np.arange(-5, 9), 4) == [1, 2, 3, 2, 1, 0, 1, 2, 3, 2, 1, 0, 1, 2]
+    assert reflect(np.arange(-2, 3), 1) == [0] * 5
+
+
+def test_half_of_the_sequences_run_backwards():
+    rng = np.random.default_rng(0)
+    clips = [sample_sequence(ALL, 6, rng, length=2, max_gap=3, reverse=True) for _ in range(100)]
+    assert 30 < sum(clip[1] < 6 for clip in clips) < 70
+
+
+def test_static_is_one_frame_many_times():
+    sampler = make_clip_sampler("static", length=4, max_gap=5, reverse=True)
+    assert sampler(ALL, 3, np.random.default_rng(0)) == [3, 3, 3, 3]
+
+
+@pytest.mark.parametrize(
     ("name", "length", "max_gap", "message"),
     [
-        ("triple", 2, 5, "SAMPLER 'pair' or 'consecutive', got 'triple'"),
+        ("triple", 2, 5, "SAMPLER 'pair', 'consecutive', 'sequence' or 'static', got 'triple'"),
         ("pair", 3, 5, "LENGTH 2"),
         ("pair", 2, 0, "MAX_GAP >= 1"),
         ("consecutive", 0, 5, "LENGTH >= 1"),
+        ("sequence", 0, 5, "LENGTH >= 1"),
+        ("sequence", 5, 0, "MAX_GAP >= 1"),
+        ("static", 0, 5, "LENGTH >= 1"),
     ],
 )
 def test_bad_settings(name, length, max_gap, message):

@@ -8,10 +8,10 @@ import torch
 
 from vps.data import ClipMapper
 from vps.data.augmentation import ClipAugmentation
+from vps.data.clip_reader import FrameCache
 from vps.data.clip_sampling import make_clip_sampler
-from vps.data.mapper import FrameCache
 from vps.io import read_ground_truth, read_image
-from vps.structures import ClipSample
+from vps.structures import ClipSample, InputError
 
 PAIR = make_clip_sampler("pair", length=2, max_gap=2, reverse=False)
 AUGMENTATION = ClipAugmentation(
@@ -107,3 +107,75 @@ def test_cache_forgets_what_was_used_longest_ago():
     assert "".join(reads) == "abcd"
     get("c")  # d pushed it out
     assert "".join(reads) == "abcdc"
+
+
+def vos_config(sampler: str):
+    """AOT's sampling and augmentation, at the size of these records."""
+    from vps.config import add_vps_config
+    from vps.d2.config import get_cfg
+
+    cfg = get_cfg()
+    add_vps_config(cfg)
+    cfg.INPUT.MIN_SIZE_TRAIN, cfg.INPUT.MIN_SIZE_TRAIN_SAMPLING = (34, 62), "range"
+    cfg.INPUT.INTERPOLATION = "bicubic"
+    cfg.INPUT.CROP.ENABLED, cfg.INPUT.CROP.TYPE, cfg.INPUT.CROP.SIZE = True, "absolute", (50, 54)
+    cfg.INPUT.CROP.PAD, cfg.INPUT.CROP.TRIES = True, 5
+    cfg.INPUT.CLIP.SAMPLER, cfg.INPUT.CLIP.LENGTH, cfg.INPUT.CLIP.MAX_GAP = sampler, 4, 2
+    cfg.INPUT.CLIP.REVERSE = True
+    cfg.INPUT.CLIP.MIN_OBJECT_AREA = 20
+    cfg.INPUT.COLOR_JITTER, cfg.INPUT.COLOR.SATURATION, cfg.INPUT.COLOR.HUE = 0.4, 0.2, 0.1
+    cfg.INPUT.COLOR.PER_FRAME = True
+    cfg.INPUT.COLOR.GRAYSCALE_PROBABILITY = cfg.INPUT.COLOR.BLUR_PROBABILITY = 0.3
+    cfg.INPUT.STATIC.SPLINE_PROBABILITY = 0.3
+    return cfg
+
+
+@pytest.mark.parametrize("sampler", ["sequence", "static"])
+def test_clips_of_references(shapes_records: list, sampler: str):
+    mapper = ClipMapper(vos_config(sampler))
+    for seed in range(6):
+        sample = mapper(shapes_records[seed % 3], 2, np.random.default_rng(seed))
+        assert sample["images"].shape == (4, 3, 50, 54)
+        assert sample["ids"].shape == (4, 50, 54)
+        assert sample["ids"].dtype == torch.int32
+        assert sample["labelled"].all()
+        given = set(sample["ids"][0].unique().tolist()) - {0}
+        assert given == set(sample["segments"])  # later frames show nothing else
+        assert 0 < len(given) <= 10
+        assert all((sample["ids"][0] == key).sum() > 20 for key in given)
+        if sampler == "static":
+            assert len(set(sample["frame_ids"])) == 1
+            assert not torch.equal(sample["ids"][0], sample["ids"][1])
+
+
+def test_padding_is_void_for_the_targets_of_a_model(shapes_records: list):
+    """Not class 0: neither what the mapper pads nor what a batch pads."""
+    from vps.modeling.vpsnet.targets import frame_targets
+
+    cfg = vos_config("consecutive")
+    cfg.INPUT.MIN_SIZE_TRAIN, cfg.INPUT.RANDOM_FLIP = (30, 30), "none"
+    sample = ClipMapper(cfg)(shapes_records[0], 2, np.random.default_rng(0))
+    height, width = 30, 45
+    assert (sample["ids"][:, :height, :width] != 0).any()
+    assert (sample["ids"][:, height:] == 0).all() and (sample["ids"][..., width:] == 0).all()
+    things = sorted({s.category for s in sample["segments"].values() if s.isthing})
+    for targets in frame_targets([sample], (64, 64), things, torch.device("cpu")):
+        assert (targets.semantic[height:] == -1).all()
+        assert (targets.semantic[:, width:] == -1).all()
+        assert (targets.semantic[:height, :width] >= 0).any()
+
+
+def test_an_item_can_be_a_video(shapes_records: list):
+    from vps.data.loader import ClipDataset
+
+    mapper = ClipMapper(
+        clip_sampler=make_clip_sampler("static", length=1, max_gap=1, reverse=False)
+    )
+    frames = ClipDataset(shapes_records, mapper, seed=0)
+    videos = ClipDataset(shapes_records, mapper, seed=0, item="video")
+    assert (len(frames), len(videos)) == (9, 3)
+    drawn = [videos[1, draw] for draw in range(30)]
+    assert {sample["video_id"] for sample in drawn} == {"0001"}
+    assert {sample["frame_ids"][0] for sample in drawn} == {"00000", "00002", "00004"}
+    with pytest.raises(InputError, match=r"CLIP\.ITEM"):
+        ClipDataset(shapes_records, mapper, seed=0, item="clip")

@@ -87,6 +87,16 @@ def test_video_with_everything(demo, color_video, tmp_path):
     assert [category["id"] for category in categories] == [7, 3]
 
 
+def test_results_in_the_form_of_a_submission(demo, color_video, tmp_path):
+    options = ("--save-results", str(tmp_path / "results"), "--form", "vipseg")
+    assert demo(color_video, *options, "--max-frames", "3")[0] == 0
+    (video,) = json.loads((tmp_path / "results/pred.json").read_text())["annotations"]
+    assert len(video["annotations"]) == len(list((tmp_path / "results/pan_pred/drive").iterdir()))
+    assert all("bbox" in info for info in video["annotations"][0]["segments_info"])
+    status, printed, _ = demo(color_video, *options[:3], "coco")
+    assert status == 2 and "in a form of panoptic, vipseg" in printed.err
+
+
 def test_max_frames(demo, color_video):
     status, printed, output = demo(color_video, "--max-frames", "7")
     assert status == 0 and "7/7" in printed.err and "truncated" not in printed.out

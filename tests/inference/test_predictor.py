@@ -57,7 +57,7 @@ def test_frames_stand_beside_their_results(color_files, color_folder, monkeypatc
 def test_a_model_that_skips_frames_is_found_out(color_files, color_folder, monkeypatch):
     segment = ColorModel.segment_video
     monkeypatch.setattr(
-        ColorModel, "segment_video", lambda self, frames: segment(self, list(frames)[1:])
+        ColorModel, "segment_video", lambda self, frames, **_: segment(self, list(frames)[1:])
     )
     with pytest.raises(RuntimeError, match=r"frame 000 of walk, got that of frame 001"):
         list(VideoPredictor(*color_files).with_images(color_folder))

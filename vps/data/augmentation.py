@@ -1,22 +1,29 @@
 """Random changes of a clip: one draw for all of its frames.
 
-Geometry (resize, then crop, then flip) changes pictures bilinearly and ids by the nearest pixel;
-colour changes pictures only. Frames of a clip must go through the same geometry: otherwise a thing
-would seem to jump.
+Geometry (resize, crop, pad, flip; ``vps.data.geometry``) changes pictures smoothly and ids by the
+nearest pixel; colour (``vps.data.color``) changes pictures only. Frames of a clip must go through
+the same geometry: otherwise a thing would seem to jump.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 
-from vps.structures import InputError
+from vps.data.color import ColorAugmentation, change_color
+from vps.data.geometry import FILTERS, ClipGeometry, resize_ids, resize_image
+from vps.structures import InputError, LabelRuns
 
-_CROP_TRIES = 10
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+__all__ = [
+    "ClipAugmentation",
+    "change_color",
+    "resize_ids",
+    "resize_image",
+    "shortest_edge_size",
+]
 
 
 @dataclass(frozen=True)
@@ -27,19 +34,31 @@ class ClipAugmentation:
         short_edge: lengths of the shorter side, pixels: one of them is chosen, or with
             ``short_edge_range`` any between the two. Empty or 0: no resizing.
         max_size: the longer side stays within it.
+        interpolation: "bilinear" or "bicubic", of pictures.
         crop_type, crop_size: "absolute", "absolute_range", "relative" or "relative_range", and
             (height, width); None: no cropping.
+        crop_tries: crops that are drawn until one keeps enough; then one is put around a thing.
+        min_object_area: 0: a crop keeps enough if every labelled frame keeps a thing. Else: if the
+            first frame, a reference, keeps an object of more pixels than this.
+        pad_color: where the frames are smaller than an absolute crop, pad them to its size with
+            this colour and with the id 0; None leaves them smaller.
         flip: "none", "horizontal" or "vertical", done to half of the clips.
         color_jitter: brightness, contrast and saturation change by factors in 1 +- this.
+        color: all changes of colour, in place of ``color_jitter``; None: that one alone.
     """
 
     short_edge: tuple[int, ...] = ()
     short_edge_range: bool = False
     max_size: int = 1333
+    interpolation: str = "bilinear"
     crop_type: str | None = None
     crop_size: tuple[float, float] = (1.0, 1.0)
+    crop_tries: int = 10
+    min_object_area: int = 0
+    pad_color: tuple[int, int, int] | None = None
     flip: str = "horizontal"
     color_jitter: float = 0.0
+    color: ColorAugmentation | None = None
 
     def __post_init__(self) -> None:
         if self.flip not in ("none", "horizontal", "vertical"):
@@ -50,44 +69,64 @@ class ClipAugmentation:
             raise InputError(
                 f"expected INPUT.CROP.TYPE {', '.join(_CROP_SIZES)}, got {self.crop_type!r}"
             )
+        if self.pad_color is not None and self.crop_type != "absolute":
+            raise InputError(
+                "expected INPUT.CROP.ENABLED and INPUT.CROP.TYPE absolute for INPUT.CROP.PAD, got "
+                f"{self.crop_type!r}"
+            )
+        if self.interpolation not in FILTERS:
+            raise InputError(
+                f"expected INPUT.INTERPOLATION {' or '.join(FILTERS)}, got {self.interpolation!r}"
+            )
         if self.short_edge_range and len(self.short_edge) != 2:
             raise InputError(
                 "expected INPUT.MIN_SIZE_TRAIN (least, most) for sampling 'range', got "
                 f"{self.short_edge}"
             )
-        if not 0 <= self.color_jitter < 1:
-            raise InputError(f"expected INPUT.COLOR_JITTER in [0, 1), got {self.color_jitter}")
+        if self.color is None:
+            object.__setattr__(self, "color", ColorAugmentation(jitter=self.color_jitter))
 
     def __call__(
         self,
-        images: Sequence[np.ndarray],
+        images: Sequence[np.ndarray | Image.Image],
         ids: Sequence[np.ndarray],
-        things: Sequence[int],
+        things: Collection[int],
         rng: np.random.Generator,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Change a clip of T frames.
 
         Args:
-            images: T times uint8 [H, W, 3].
+            images: T times uint8 [H, W, 3], or RGB images of Pillow.
             ids: T times int32 [H, W]; an unlabelled frame is all 0.
             things: the ids of things; a crop that loses all of them is drawn again.
 
         Returns:
-            images uint8 [T, H', W', 3] and ids int32 [T, H', W']. No id is new.
+            images uint8 [T, H', W', 3], a view of planes [T, 3, H', W'], and ids int32
+            [T, H', W']. No id is new.
         """
-        size = self._draw_size(*ids[0].shape, rng)
-        new_ids = np.stack([resize_ids(frame, size) for frame in ids])
-        new_images = np.stack([resize_image(image, size) for image in images])
+        geometry = self.draw_geometry(ids, things, rng)
+        new_ids = np.stack([geometry.change_ids(frame) for frame in ids])
+        color = self.pad_color or (0, 0, 0)
+        planes = np.empty((len(images), 3, *geometry.size), np.uint8)
+        for plane, image in zip(planes, images):
+            changed = geometry.change_image(
+                image, interpolation=self.interpolation, pad_color=color
+            )
+            plane[:] = changed.transpose(2, 0, 1)
+        new_images = planes.transpose(0, 2, 3, 1)  # (T, H', W', 3)
+        return self.color(new_images, rng), new_ids
+
+    def draw_geometry(
+        self, ids: Sequence[np.ndarray], things: Collection[int], rng: np.random.Generator
+    ) -> ClipGeometry:
+        """Draw the geometry of a clip; arguments as above."""
+        height, width = ids[0].shape
+        geometry = ClipGeometry((height, width), self._draw_size(height, width, rng))
         if self.crop_type is not None:
-            crop = self._draw_crop(new_ids, things, rng)
-            new_ids, new_images = new_ids[crop], new_images[crop]
+            geometry = self._draw_crop(geometry, ids, things, rng)
         if self.flip != "none" and rng.random() < 0.5:
-            axis = 2 if self.flip == "horizontal" else 1
-            new_ids, new_images = np.flip(new_ids, axis), np.flip(new_images, axis)
-        if self.color_jitter > 0:
-            factors = 1 + rng.uniform(-self.color_jitter, self.color_jitter, 3)
-            new_images = change_color(new_images, *factors)
-        return new_images, new_ids
+            geometry = replace(geometry, flip=self.flip)
+        return geometry
 
     def _draw_size(self, height: int, width: int, rng: np.random.Generator) -> tuple[int, int]:
         if not self.short_edge:
@@ -99,33 +138,64 @@ class ClipAugmentation:
         return shortest_edge_size(height, width, short_edge, self.max_size)
 
     def _draw_crop(
-        self, ids: np.ndarray, things: Sequence[int], rng: np.random.Generator
-    ) -> tuple[slice, slice, slice]:
-        """Draw a crop in which every labelled frame keeps a thing, or a segment if it has none."""
-        height, width = ids.shape[1:]
+        self,
+        geometry: ClipGeometry,
+        ids: Sequence[np.ndarray],
+        things: Collection[int],
+        rng: np.random.Generator,
+    ) -> ClipGeometry:
+        """Add a crop that keeps enough of what is to be learnt."""
+        height, width = geometry.resized
         crop_height, crop_width = _CROP_SIZES[self.crop_type](height, width, self.crop_size, rng)
-        wanted = np.isin(ids, things)  # [T, H, W]
-        for frame in range(len(ids)):
-            if not wanted[frame].any():
-                wanted[frame] = ids[frame] != 0
-        wanted = wanted[wanted.any(axis=(1, 2))]
-        for _ in range(_CROP_TRIES):
+        if self.pad_color is not None:
+            geometry = replace(geometry, padded=tuple(int(side) for side in self.crop_size))
+        wanted = self._find_wanted(geometry, ids, things)
+        for _ in range(self.crop_tries):
             top = int(rng.integers(height - crop_height + 1))
             left = int(rng.integers(width - crop_width + 1))
-            crop = _box(top, left, crop_height, crop_width)
-            if wanted[crop].any(axis=(1, 2)).all():
-                return crop
+            geometry = replace(geometry, crop=(top, left, crop_height, crop_width))
+            if all(
+                _largest(geometry.crop_ids(frame), keys) > self.min_object_area
+                for frame, keys in wanted
+            ):
+                return geometry
         # Things are small or far apart: around one pixel of one, in the first frame that has any.
-        rows, columns = np.nonzero(wanted[0])
+        frame, keys = wanted[0]
+        rows, columns = np.nonzero(np.isin(resize_ids(frame, geometry.resized), list(keys)))
+        if not len(rows):  # too small to survive the resizing
+            return geometry
         chosen = rng.integers(len(rows))
         top = int(np.clip(rows[chosen] - crop_height // 2, 0, height - crop_height))
         left = int(np.clip(columns[chosen] - crop_width // 2, 0, width - crop_width))
-        return _box(top, left, crop_height, crop_width)
+        return replace(geometry, crop=(top, left, crop_height, crop_width))
+
+    def _find_wanted(
+        self, geometry: ClipGeometry, ids: Sequence[np.ndarray], things: Collection[int]
+    ) -> list[tuple[np.ndarray, set[int]]]:
+        """The frames that a crop has to keep something of, and the ids of which it is enough to
+        keep one.
+        """
+        wanted = []
+        for frame in ids[:1] if self.min_object_area else ids:
+            areas = _areas(frame)
+            if self.min_object_area:
+                zoom = geometry.resized[0] * geometry.resized[1] / frame.size
+                preferred = {k for k, area in areas.items() if area * zoom > self.min_object_area}
+            else:
+                preferred = areas.keys() & set(things)
+            if areas:
+                wanted.append((frame, preferred or set(areas)))
+        return wanted
 
 
-def _box(top: int, left: int, height: int, width: int) -> tuple[slice, slice, slice]:
-    """The index of a box in the arrays [T, H, W, ...] of a clip."""
-    return slice(None), slice(top, top + height), slice(left, left + width)
+def _areas(ids: np.ndarray) -> dict[int, int]:
+    keys, areas = LabelRuns.from_map(ids).count_ids()
+    return {key: area for key, area in zip(keys.tolist(), areas.tolist()) if key != 0}
+
+
+def _largest(ids: np.ndarray, keys: set[int]) -> int:
+    """Pixels of the largest of these segments."""
+    return max((area for key, area in _areas(ids).items() if key in keys), default=0)
 
 
 def shortest_edge_size(height: int, width: int, short_edge: int, max_size: int) -> tuple[int, int]:
@@ -137,36 +207,6 @@ def shortest_edge_size(height: int, width: int, short_edge: int, max_size: int) 
         return height, width
     scale = min(short_edge / min(height, width), max_size / max(height, width))
     return int(height * scale + 0.5), int(width * scale + 0.5)
-
-
-def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize uint8 [H, W, 3] to ``size`` = (height, width), bilinearly and anti-aliased."""
-    if image.shape[:2] == size:
-        return image
-    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
-
-
-def resize_ids(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize int32 [H, W] to ``size`` = (height, width): the id under the centre of each pixel."""
-    if ids.shape == size:
-        return ids
-    rows, columns = (
-        ((np.arange(new) + 0.5) * (old / new)).astype(np.intp) for new, old in zip(size, ids.shape)
-    )
-    return ids[rows[:, None], columns]
-
-
-def change_color(
-    images: np.ndarray, brightness: float, contrast: float, saturation: float
-) -> np.ndarray:
-    """Multiply brightness, contrast and saturation of uint8 [T, H, W, 3]; 1 leaves them."""
-    # All three are affine in RGB, so that one product with a 3x3 matrix does them.
-    pixels = images.reshape(-1, 3).astype(np.float32)
-    mean = float(np.full(len(pixels), 1 / len(pixels), np.float32) @ (pixels @ _LUMA))
-    matrix = saturation * np.eye(3, dtype=np.float32) + (1 - saturation) * _LUMA[:, None]
-    changed = pixels @ (contrast * brightness * matrix).astype(np.float32)
-    changed += (1 - contrast) * brightness * mean + 0.5
-    return np.clip(changed, 0, 255, out=changed).astype(np.uint8).reshape(images.shape)
 
 
 def _absolute(height, width, size, rng):

@@ -36,7 +36,7 @@ def build_train_loader(cfg: Any, *, start_iteration: int = 0) -> ClipLoader:
         )
     records = load_train_records(cfg.DATASETS.TRAIN)
     seed = cfg.SEED if cfg.SEED >= 0 else comm.shared_random_seed() % 2**31
-    dataset = ClipDataset(records, ClipMapper(cfg), seed=seed)
+    dataset = ClipDataset(records, ClipMapper(cfg), seed=seed, item=cfg.INPUT.CLIP.ITEM)
     if not len(dataset):
         raise InputError(f"data sets {list(cfg.DATASETS.TRAIN)} have no labelled frame")
     sampler = ClipTrainingSampler(
@@ -82,29 +82,55 @@ class ClipDataset(Dataset):
     """The labelled frames of all records, as (item, draw) -> ClipSample.
 
     Frames whose ground truth is void alone are no items: there is nothing to learn from them.
+
+    Args:
+        item: "frame": every such frame is an item; "video": every video that has some, and the
+            frame is drawn.
     """
 
-    def __init__(self, records: list[VideoRecord], mapper: ClipMapper, *, seed: int) -> None:
+    def __init__(
+        self, records: list[VideoRecord], mapper: ClipMapper, *, seed: int, item: str = "frame"
+    ) -> None:
+        if item not in ("frame", "video"):
+            raise InputError(f"expected INPUT.CLIP.ITEM frame or video, got {item!r}")
         self._records, self._mapper, self._seed = records, mapper, seed
-        self._items = [
-            (number, t)
+        frames = [
+            (
+                number,
+                [
+                    t
+                    for t, infos in enumerate(record["segments_infos"])
+                    if infos and record["labelled"][t]
+                ],
+            )
             for number, record in enumerate(records)
-            for t, infos in enumerate(record["segments_infos"])
-            if record["labelled"][t] and infos
         ]
+        if item == "video":
+            self._items = [(number, choice) for number, choice in frames if choice]
+        else:
+            self._items = [(number, [t]) for number, choice in frames for t in choice]
 
     def __len__(self) -> int:
         return len(self._items)
 
     def __getitem__(self, item_and_draw: tuple[int, int]) -> ClipSample | InputError:
         item, draw = item_and_draw
-        number, t = self._items[item]
+        rng = np.random.default_rng([self._seed, draw])
         try:
-            return self._mapper(self._records[number], t, np.random.default_rng([self._seed, draw]))
+            return self._mapper(*self._choose_frame(item, rng), rng, draw_item=self._draw_item)
         except InputError as error:
             # Raised in a worker it would reach the user inside a traceback of another process;
             # ClipLoader raises it in the user's.
             return error
+
+    def _draw_item(self, rng: np.random.Generator) -> tuple[VideoRecord, int]:
+        """Any item, for a clip that is merged of two."""
+        return self._choose_frame(int(rng.integers(len(self._items))), rng)
+
+    def _choose_frame(self, item: int, rng: np.random.Generator) -> tuple[VideoRecord, int]:
+        number, choice = self._items[item]
+        t = choice[0] if len(choice) == 1 else choice[rng.integers(len(choice))]
+        return self._records[number], t
 
 
 class ClipLoader:

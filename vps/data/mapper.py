@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from vps.d2.config import configurable
 from vps.data.augmentation import ClipAugmentation
-from vps.data.clip_sampling import ClipSampler, make_clip_sampler
-from vps.io import read_ground_truth, read_image
-from vps.structures import ClipSample, InputError, PanopticFrame, VideoRecord
+from vps.data.clip_reader import ClipReader
+from vps.data.clip_sampling import (
+    REFERENCE_SAMPLERS,
+    ClipSampler,
+    make_clip_sampler,
+    sample_clip,
+)
+from vps.data.color import ColorAugmentation
+from vps.data.merging import merge_clips
+from vps.data.reference_rules import ReferenceRules, count_areas
+from vps.data.synthetic_motion import SyntheticMotion
+from vps.structures import ClipSample, VideoRecord
+
+# Draws another item of the data set: its record and frame.
+ItemDraw = Callable[[np.random.Generator], tuple[VideoRecord, int]]
+
+_MERGE_TRIES = 5  # second clips that are drawn until one shows an object
 
 
 class ClipMapper:
@@ -22,6 +36,9 @@ class ClipMapper:
     Args:
         clip_sampler: chooses the frames (``vps.data.clip_sampling``).
         augmentation: changes the clip; None leaves it as it is on disk.
+        motion: makes the clip of its first frame, in place of the geometry of ``augmentation``.
+        reference_rules: what frame 0 has to show, for networks that propagate its objects.
+        merge_probability: of pasting the objects of another clip over this one.
         cache_mb: keep up to so many MB of decoded frames; for data sets that fit.
     """
 
@@ -31,17 +48,30 @@ class ClipMapper:
         *,
         clip_sampler: ClipSampler,
         augmentation: ClipAugmentation | None = None,
+        motion: SyntheticMotion | None = None,
+        reference_rules: ReferenceRules | None = None,
+        merge_probability: float = 0.0,
         cache_mb: float = 0,
     ) -> None:
         self._clip_sampler = clip_sampler
         self._augmentation = augmentation
-        self._cache = FrameCache(cache_mb)
+        self._motion = motion
+        self._reference_rules = reference_rules
+        self._merge_probability = merge_probability
+        self._reader = ClipReader(cache_mb)
 
     @classmethod
     def from_config(cls, cfg) -> dict[str, Any]:
         """Arguments from INPUT."""
-        clip, crop = cfg.INPUT.CLIP, cfg.INPUT.CROP
+        clip, crop, color = cfg.INPUT.CLIP, cfg.INPUT.CROP, cfg.INPUT.COLOR
         short_edge = cfg.INPUT.MIN_SIZE_TRAIN
+        rules = None
+        if clip.SAMPLER in REFERENCE_SAMPLERS:
+            rules = ReferenceRules(
+                min_reference_area=clip.MIN_REFERENCE_AREA,
+                min_object_area=clip.MIN_OBJECT_AREA,
+                max_objects=tuple(clip.MAX_OBJECTS),
+            )
         return {
             "clip_sampler": make_clip_sampler(
                 clip.SAMPLER, length=clip.LENGTH, max_gap=clip.MAX_GAP, reverse=clip.REVERSE
@@ -50,84 +80,140 @@ class ClipMapper:
                 short_edge=(short_edge,) if isinstance(short_edge, int) else tuple(short_edge),
                 short_edge_range=cfg.INPUT.MIN_SIZE_TRAIN_SAMPLING == "range",
                 max_size=cfg.INPUT.MAX_SIZE_TRAIN,
+                interpolation=cfg.INPUT.INTERPOLATION,
                 crop_type=crop.TYPE if crop.ENABLED else None,
                 crop_size=tuple(crop.SIZE),
+                crop_tries=crop.TRIES,
+                min_object_area=rules.min_object_area if rules else 0,
+                pad_color=tuple(cfg.INPUT.PAD_COLOR) if crop.PAD else None,
                 flip=cfg.INPUT.RANDOM_FLIP,
-                color_jitter=cfg.INPUT.COLOR_JITTER,
+                color=ColorAugmentation(
+                    jitter=cfg.INPUT.COLOR_JITTER,
+                    saturation=color.SATURATION,
+                    hue=color.HUE,
+                    jitter_probability=color.JITTER_PROBABILITY,
+                    grayscale_probability=color.GRAYSCALE_PROBABILITY,
+                    blur_probability=color.BLUR_PROBABILITY,
+                    blur_sigma=tuple(color.BLUR_SIGMA),
+                    per_frame=color.PER_FRAME,
+                ),
             ),
+            "motion": _motion_from_config(cfg) if clip.SAMPLER == "static" else None,
+            "reference_rules": rules,
+            "merge_probability": clip.MERGE_PROBABILITY,
             "cache_mb": clip.CACHE_MB,
         }
 
     def __call__(
-        self, record: VideoRecord, frame_index: int, rng: np.random.Generator
+        self,
+        record: VideoRecord,
+        frame_index: int,
+        rng: np.random.Generator,
+        *,
+        draw_item: ItemDraw | None = None,
     ) -> ClipSample:
         """Read the clip for frame ``frame_index``; all chance comes from ``rng``.
+
+        Args:
+            draw_item: gives the item that is pasted over this one; None: nothing is pasted.
 
         Raises:
             InputError: a file is missing, corrupt, of another size than the record says, or its ids
                 disagree with the record; names the file.
         """
-        frames = self._clip_sampler(record["labelled"], frame_index, rng)
-        images = [self._read_image(record, t) for t in frames]
-        labelled = [record["labelled"][t] for t in frames]
-        truths = [self._read_truth(record, t) for t in frames if record["labelled"][t]]
-        listed = {key: value for truth in truths for key, value in truth.segments.items()}
-        ids = np.zeros((len(frames), *images[0].shape[:2]), dtype=np.int32)
-        for t, truth in zip(np.flatnonzero(labelled), truths):
-            ids[t] = truth.ids
-        if self._augmentation is None:
-            pixels = np.stack(images)
+        sample = self._map(record, frame_index, rng)
+        rules = self._reference_rules
+        if draw_item is not None and self._wants_merging(sample, rng):
+            for _ in range(_MERGE_TRIES):
+                other = self._map(*draw_item(rng), rng)
+                if (other["ids"] != 0).any():
+                    break
+            sample = merge_clips(sample, other)
+            if rules is not None:
+                sample["ids"] = torch.from_numpy(rules.keep_given_objects(sample["ids"].numpy()))
+        if rules is not None:
+            ids = rules.limit_objects(sample["ids"].numpy(), sample["segments"], rng)
+            sample["ids"] = torch.from_numpy(ids)
+        # Nothing is left that a reference does not show.
+        shown = sample["ids"] if rules is None else sample["ids"][0]
+        present = count_areas(shown.numpy())
+        sample["segments"] = {key: sample["segments"][key] for key in present}
+        return sample
+
+    def _wants_merging(self, sample: ClipSample, rng: np.random.Generator) -> bool:
+        """Also where a clip of references has lost all of its objects: nothing is learnt of it."""
+        if self._reference_rules is not None and not sample["ids"].any():
+            return True
+        return self._merge_probability > 0 and rng.random() < self._merge_probability
+
+    def _map(self, record: VideoRecord, target: int, rng: np.random.Generator) -> ClipSample:
+        """One clip, changed; its table of segments may list more than it shows."""
+        clip = self._reader.open(record)
+        rules = self._reference_rules
+        if rules is None:
+            frames = sample_clip(self._clip_sampler, record, target, rng)
         else:
-            things = [key for key, segment in listed.items() if segment.isthing]
-            pixels, ids = self._augmentation(images, ids, things, rng)
-        present = np.unique(ids).tolist()
+            frames = rules.choose_frames(
+                self._clip_sampler,
+                record["labelled"],
+                target,
+                rng,
+                area_of=clip.labelled_area,
+                objects_of=clip.objects,
+            )
+        images = [clip.image(t) for t in frames]
+        truths = [clip.truth(t) for t in frames]
+        void = np.zeros((record["height"], record["width"]), dtype=np.int32)
+        ids = [void if truth is None else truth.ids for truth in truths]
+        listed = {k: s for truth in truths if truth is not None for k, s in truth.segments.items()}
+        pixels, new_ids = self._change(
+            images, ids, [k for k, s in listed.items() if s.isthing], rng
+        )
+        if rules is not None:
+            new_ids = rules.keep_given_objects(new_ids)
         return ClipSample(
             images=torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))),
-            ids=torch.from_numpy(np.ascontiguousarray(ids)),
+            ids=torch.from_numpy(np.ascontiguousarray(new_ids)),
             # A stated area is that of the frame on disk, not of the changed one.
-            segments={key: listed[key]._replace(area=None) for key in present if key != 0},
-            labelled=torch.tensor(labelled),
+            segments={key: segment._replace(area=None) for key, segment in listed.items()},
+            labelled=torch.tensor([truth is not None for truth in truths]),
             frame_ids=[record["image_ids"][t] for t in frames],
             video_id=record["video_id"],
         )
 
-    def _read_image(self, record: VideoRecord, t: int) -> np.ndarray:
-        path = record["file_names"][t]
-        image = self._cache.get(path, lambda: read_image(path), lambda image: image.nbytes)
-        expected = (record["height"], record["width"])
-        if image.shape[:2] != expected:
-            raise InputError(
-                f"expected an image of {expected[0]}x{expected[1]} (height x width, as video "
-                f"{record['video_id']} says), got {image.shape[0]}x{image.shape[1]} in {path}"
-            )
-        return image
-
-    def _read_truth(self, record: VideoRecord, t: int) -> PanopticFrame:
-        return self._cache.get(
-            record["pan_seg_file_names"][t],
-            lambda: read_ground_truth(record, t),
-            lambda truth: truth.ids.nbytes,
-        )
+    def _change(
+        self,
+        images: Sequence[Image.Image],
+        ids: Sequence[np.ndarray],
+        things: Sequence[int],
+        rng: np.random.Generator,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if self._motion is not None:
+            pixels, new_ids = self._motion(images[0], ids[0], len(images), rng)
+            if self._augmentation is not None:
+                pixels = self._augmentation.color(pixels, rng)
+            return pixels, new_ids
+        if self._augmentation is None:
+            return np.stack([np.asarray(image) for image in images]), np.stack(ids)
+        return self._augmentation(images, ids, things, rng)
 
 
-class FrameCache:
-    """What was read last, up to a number of megabytes. 0 keeps nothing."""
-
-    def __init__(self, megabytes: float) -> None:
-        self._limit = megabytes * 2**20
-        self._held = 0
-        self._entries: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
-
-    def get(self, key: Any, read: Callable[[], Any], size: Callable[[Any], int]) -> Any:
-        """The value of ``key``, from ``read()`` if it is not held; ``size`` is in bytes."""
-        if key in self._entries:
-            self._entries.move_to_end(key)
-            return self._entries[key][0]
-        value = read()
-        number = size(value)
-        if number <= self._limit:
-            self._entries[key] = (value, number)
-            self._held += number
-            while self._held > self._limit:
-                self._held -= self._entries.popitem(last=False)[1][1]
-        return value
+def _motion_from_config(cfg) -> SyntheticMotion:
+    """Arguments from INPUT.STATIC."""
+    static = cfg.INPUT.STATIC
+    return SyntheticMotion(
+        size=tuple(int(side) for side in cfg.INPUT.CROP.SIZE),
+        clip_flip=0.0 if cfg.INPUT.RANDOM_FLIP == "none" else 0.5,
+        frame_flip=static.FLIP,
+        rotation=static.ROTATION,
+        shift=static.SHIFT,
+        scale=tuple(static.SCALE),
+        shear=static.SHEAR,
+        area=tuple(static.AREA),
+        ratio=tuple(static.RATIO),
+        spline_probability=static.SPLINE_PROBABILITY,
+        spline_points=static.SPLINE_POINTS,
+        spline_sigma=static.SPLINE_SIGMA,
+        interpolation=cfg.INPUT.INTERPOLATION,
+        pad_color=tuple(cfg.INPUT.PAD_COLOR),
+    )

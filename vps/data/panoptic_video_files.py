@@ -55,6 +55,17 @@ def write_video(
     images, panoptic = Path(root, IMAGES, video_id), Path(root, PANOPTIC, video_id)
     images.mkdir(parents=True)
     panoptic.mkdir(parents=True)
+    return write_frames(images, panoptic, video_id, frames, categories)
+
+
+def write_frames(
+    images: Path,
+    panoptic: Path,
+    video_id: str,
+    frames: Iterable[SourceFrame],
+    categories: Sequence[Category],
+) -> VideoEntry:
+    """As ``write_video``, into two folders that are there already."""
     listed, annotations = [], []
     for frame_id, image, truth in frames:
         file_name, (height, width) = _write_image(images, frame_id, image)

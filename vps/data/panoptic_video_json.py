@@ -1,30 +1,37 @@
-"""Reading a data set in the panoptic video layout (ours and VIPSeg's) as VideoRecords.
+"""Reading a data set with a panoptic JSON as VideoRecords: nested by video, or flat.
 
-    <image_root>/<video_id>/<file_name>           pictures
-    <panoptic_root>/<video_id>/<file_name>        RGB PNGs, id = R + 256 G + 65536 B, 0 = void
-    <panoptic_json>
-        categories:  [{id, name, isthing}]
-        videos:      [{video_id, images: [{id, file_name, width, height}]}]
-        annotations: [{video_id, annotations: [{image_id, file_name, segments_info: [
-                         {id, category_id, iscrowd, area}]}]}]
+Nested (ours and VIPSeg's)                      Flat (Cityscapes-VPS, VIPER)
 
-An image that has no annotation is an unlabelled frame. Category ids of the file are the data set's;
-those of the records are contiguous. No picture is opened here; that files exist is checked, with
-one listing per folder.
+    <image_root>/<video_id>/<file_name>             <image_root>/<file_name>         pictures
+    <panoptic_root>/<video_id>/<file_name>          <panoptic_root>/<file_name>      RGB PNGs
+
+    categories:  [{id, name, isthing}]              categories
+    videos:      [{video_id, images: [image]}]      images: [image]
+    annotations: [{video_id,                        annotations: [annotation]
+                   annotations: [annotation]}]
+
+    image        {id, file_name, width, height}
+    annotation   {image_id, file_name, segments_info: [{id, category_id, iscrowd, area}]}
+
+In a PNG id = R + 256 G + 65536 B, 0 = void. In a flat file the image id tells the video
+(``vps.io.video_names``). An image that has no annotation is an unlabelled frame. Category ids of
+the file are the data set's; those of the records are contiguous. No picture is opened here; that
+files exist is checked, with one listing per folder.
 """
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from vps.data.folders import MASKS, PICTURES, Folders, MissingFileError
 from vps.data.json_node import JsonNode
+from vps.data.segments_info import SegmentReader
 from vps.io import read_json
 from vps.structures import Category, InputError, VideoRecord
-
-_PICTURES = (".jpg", ".jpeg", ".png")
 
 
 def load_panoptic_video_json(
@@ -32,8 +39,16 @@ def load_panoptic_video_json(
     panoptic_root: str | os.PathLike,
     panoptic_json: str | os.PathLike,
     categories: Sequence[Category],
+    *,
+    video_of: Callable[[str], str] | None = None,
+    spellings: Mapping[str, str] | None = None,
 ) -> list[VideoRecord]:
     """Read the records of a data set, in the order of the file.
+
+    Args:
+        video_of: the video of an image id, for files that may be flat. A nested file is accepted
+            as well; its pictures may lie in a folder per video or all in one.
+        spellings: {name of a category as the file has it: as ``categories`` has it}.
 
     Raises:
         InputError: a file is missing, or a field is missing or wrong, or an id or a name appears
@@ -44,30 +59,55 @@ def load_panoptic_video_json(
             f"{panoptic_json} does not exist; was the data set made (datasets/README.md), and does "
             "DETECTRON2_DATASETS name its parent folder?"
         )
-    top = JsonNode(read_json(panoptic_json), panoptic_json)
-    by_dataset_id = {category.dataset_id: index for index, category in enumerate(categories)}
+    with _garbage_collection_paused():
+        top = JsonNode(read_json(panoptic_json), panoptic_json)
+        files = _Files(
+            Path(image_root), Path(panoptic_root), one_folder_allowed=video_of is not None
+        )
+        return _read_records(top, files, categories, video_of, spellings or {})
+
+
+def _read_records(
+    top: JsonNode,
+    files: _Files,
+    categories: Sequence[Category],
+    video_of: Callable[[str], str] | None,
+    spellings: Mapping[str, str],
+) -> list[VideoRecord]:
     if "categories" in top:
-        _check_categories(top["categories"], categories, by_dataset_id)
-    annotations = _by_name(top["annotations"], "video_id")
-    folders = _Folders()
+        _check_categories(top["categories"], categories, spellings)
+    if video_of is None or "videos" in top:
+        images = _images_by_video(top["videos"])
+        annotations = _annotations_by_video(top["annotations"], images)
+    else:
+        images = _group(_by_name(top["images"], "id"), video_of)
+        annotations = _group(_by_name(top["annotations"], "image_id"), video_of)
+    segments = SegmentReader(categories)
     records = []
-    for video_id, video in _by_name(top["videos"], "video_id").items():
-        record = _read_frames(video, video_id, Path(image_root), folders)
-        if video_id in annotations:
-            _add_annotations(
-                record,
-                annotations.pop(video_id)["annotations"],
-                Path(panoptic_root),
-                folders,
-                categories,
-                by_dataset_id,
-            )
+    for video_id, frames in images.items():
+        record = _read_frames(video_id, frames, files)
+        _add_annotations(record, annotations.pop(video_id, {}), files, segments)
         records.append(record)
-    for node in annotations.values():
-        raise node["video_id"].error("a video that the field videos lists")
+    for nodes in annotations.values():
+        for node in nodes.values():
+            raise node["image_id"].error("an image id that the field images lists")
     if not records:
-        raise top["videos"].error("at least one video")
+        raise top["videos" if "videos" in top else "images"].error("at least one video")
     return records
+
+
+@contextmanager
+def _garbage_collection_paused() -> Iterator[None]:
+    """Millions of objects are made here that all stay: looking for garbage among them, again and
+    again, takes as long as reading them.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def read_categories(panoptic_json: str | os.PathLike) -> list[Category]:
@@ -75,10 +115,13 @@ def read_categories(panoptic_json: str | os.PathLike) -> list[Category]:
 
     A category without a colour gets one by its position.
     """
+    return parse_categories(JsonNode(read_json(panoptic_json), panoptic_json)["categories"])
+
+
+def parse_categories(listed: JsonNode) -> list[Category]:
+    """The categories of an array of ``{id, name, isthing, color}``; ``color`` may be left out."""
     categories = []
-    for index, node in enumerate(
-        JsonNode(read_json(panoptic_json), panoptic_json)["categories"].elements()
-    ):
+    for index, node in enumerate(listed.elements()):
         if "color" in node:
             color = tuple(c.whole(least=0) for c in node["color"].elements())
         else:
@@ -92,16 +135,21 @@ def read_categories(panoptic_json: str | os.PathLike) -> list[Category]:
 
 
 def _check_categories(
-    listed: JsonNode, categories: Sequence[Category], by_dataset_id: dict[int, int]
+    listed: JsonNode, categories: Sequence[Category], spellings: Mapping[str, str]
 ) -> None:
     """The file may list fewer or more categories, but may not mean others by the same ids."""
+    registered = {category.dataset_id: category for category in categories}
     for node in listed.elements():
-        index = by_dataset_id.get(node["id"].whole(least=0))
-        if index is None:
+        category = registered.get(node["id"].whole(least=0))
+        if category is None:
             continue  # an error only if a segment has it
-        category = categories[index]
         for field, expected in (("name", category.name), ("isthing", category.isthing)):
-            if field in node and node[field].value != expected:
+            if field not in node:
+                continue
+            value = node[field].value
+            if value != expected and not (
+                isinstance(value, str) and spellings.get(value) == expected
+            ):
                 raise node[field].error(
                     f"{expected!r}, as category {category.dataset_id} was registered"
                 )
@@ -118,30 +166,58 @@ def _by_name(nodes: JsonNode, field: str) -> dict[str, JsonNode]:
     return named
 
 
-def _read_frames(
-    video: JsonNode, video_id: str, image_root: Path, folders: _Folders
-) -> VideoRecord:
+def _group(
+    images: dict[str, JsonNode], video_of: Callable[[str], str]
+) -> dict[str, dict[str, JsonNode]]:
+    """{video id: {image id: node}}, in the order of the file."""
+    videos: dict[str, dict[str, JsonNode]] = {}
+    for image_id, node in images.items():
+        videos.setdefault(video_of(image_id), {})[image_id] = node
+    return videos
+
+
+def _images_by_video(videos: JsonNode) -> dict[str, dict[str, JsonNode]]:
+    grouped = {}
+    for video_id, video in _by_name(videos, "video_id").items():
+        grouped[video_id] = _by_name(video["images"], "id")
+        if not grouped[video_id]:
+            raise video["images"].error(f"frames of video {video_id!r}")
+    return grouped
+
+
+def _annotations_by_video(
+    annotations: JsonNode, videos: Mapping[str, object]
+) -> dict[str, dict[str, JsonNode]]:
+    grouped = {}
+    for video_id, node in _by_name(annotations, "video_id").items():
+        if video_id not in videos:
+            raise node["video_id"].error("a video that the field videos lists")
+        grouped[video_id] = _by_name(node["annotations"], "image_id")
+    return grouped
+
+
+def _read_frames(video_id: str, images: dict[str, JsonNode], files: _Files) -> VideoRecord:
     """A record without labels."""
-    images = _by_name(video["images"], "id")
-    if not images:
-        raise video["images"].error(f"frames of video {video_id!r}")
     first = next(iter(images.values()))
     height, width = first["height"].whole(least=1), first["width"].whole(least=1)
-    file_names = []
+    paths: dict[str, None] = {}
     for image in images.values():
         for field, expected in (("height", height), ("width", width)):
             if image[field].value != expected:
                 raise image[field].error(f"{expected} as in the first frame of {video_id!r}")
-        file_names.append(folders.find(image_root / video_id, image["file_name"], _PICTURES))
-    if len(set(file_names)) < len(file_names):
-        raise video["images"].error("a file of its own for every image", "a file_name twice")
+        path = files.find_picture(video_id, image["file_name"])
+        if path in paths:
+            raise image["file_name"].error(
+                "a file of its own for every image", f"a file_name twice: {path}"
+            )
+        paths[path] = None
     count = len(images)
     return VideoRecord(
         video_id=video_id,
         height=height,
         width=width,
         length=count,
-        file_names=file_names,
+        file_names=list(paths),
         image_ids=list(images),
         labelled=[False] * count,
         pan_seg_file_names=[None] * count,
@@ -151,75 +227,46 @@ def _read_frames(
 
 def _add_annotations(
     record: VideoRecord,
-    annotations: JsonNode,
-    panoptic_root: Path,
-    folders: _Folders,
-    categories: Sequence[Category],
-    by_dataset_id: dict[int, int],
+    annotations: dict[str, JsonNode],
+    files: _Files,
+    segments: SegmentReader,
 ) -> None:
     """Add the labels to a record, in place."""
     frame_of = {image_id: index for index, image_id in enumerate(record["image_ids"])}
-    category_of_segment: dict[int, int] = {}
-    for image_id, node in _by_name(annotations, "image_id").items():
+    video_id = record["video_id"]
+    segments.begin(video_id)
+    for image_id, node in annotations.items():
         if image_id not in frame_of:
-            raise node["image_id"].error(f"an image id of video {record['video_id']!r}")
-        infos: dict[int, dict[str, Any]] = {}
-        for segment in node["segments_info"].elements():
-            info = _read_segment(segment, categories, by_dataset_id)
-            if info["id"] in infos:
-                raise segment["id"].error("ids that appear once in a frame", f"{info['id']} again")
-            if (
-                category_of_segment.setdefault(info["id"], info["category_id"])
-                != info["category_id"]
-            ):
-                raise segment["category_id"].error(
-                    f"one category for segment {info['id']} in all of video {record['video_id']!r}"
-                )
-            infos[info["id"]] = info
+            raise node["image_id"].error(f"an image id of video {video_id!r}")
         frame = frame_of[image_id]
-        folder = panoptic_root / record["video_id"]
-        record["pan_seg_file_names"][frame] = folders.find(folder, node["file_name"], (".png",))
-        record["segments_infos"][frame] = list(infos.values())
+        record["segments_infos"][frame] = segments.read(node["segments_info"])
+        record["pan_seg_file_names"][frame] = files.find_mask(video_id, node["file_name"])
         record["labelled"][frame] = True
 
 
-def _read_segment(
-    node: JsonNode, categories: Sequence[Category], by_dataset_id: dict[int, int]
-) -> dict[str, Any]:
-    category = by_dataset_id.get(node["category_id"].whole(least=0))
-    if category is None:
-        raise node["category_id"].error(f"one of the category ids {sorted(by_dataset_id)}")
-    info = {
-        "id": node["id"].whole(least=1),
-        "category_id": category,
-        "isthing": categories[category].isthing,
-        "iscrowd": "iscrowd" in node and node["iscrowd"].flag(),
-    }
-    if "area" in node:
-        info["area"] = node["area"].whole(least=0)
-    return info
+class _Files:
+    """Pictures and masks: in a folder per video, or, where that is allowed, all in one."""
 
+    def __init__(self, image_root: Path, panoptic_root: Path, *, one_folder_allowed: bool) -> None:
+        self._image_root, self._panoptic_root = image_root, panoptic_root
+        self._one_folder_allowed = one_folder_allowed
+        self._folders = Folders()
+        self._of_video: dict[tuple[Path, str], Path] = {}
 
-class _Folders:
-    """Finds files with one listing per folder: asking for each file is slow on network disks."""
+    def find_picture(self, video_id: str, file_name: JsonNode) -> str:
+        return self._find(self._image_root, video_id, file_name, PICTURES)
 
-    def __init__(self) -> None:
-        self._names: dict[str, frozenset[str]] = {}
+    def find_mask(self, video_id: str, file_name: JsonNode) -> str:
+        return self._find(self._panoptic_root, video_id, file_name, MASKS)
 
-    def find(self, folder: Path, file_name: JsonNode, endings: Sequence[str]) -> str:
-        """Path of the file that a field names.
-
-        VIPSeg gives pictures the names of their masks: another of ``endings`` will do.
-        """
-        path = folder / file_name.name()
-        parent = str(path.parent)
-        if parent not in self._names:
-            try:
-                self._names[parent] = frozenset(os.listdir(parent))
-            except OSError as error:
-                problem = f"the folder {parent}, which cannot be listed: {error.strerror}"
-                raise file_name.error("a file that exists", problem) from error
-        for name in (path.name, *(path.stem + ending for ending in endings)):
-            if name in self._names[parent]:
-                return os.path.join(parent, name)
-        raise file_name.error("a file that exists", f"{path}, which does not")
+    def _find(self, root: Path, video_id: str, file_name: JsonNode, endings: Sequence[str]) -> str:
+        folder = self._of_video.get((root, video_id))
+        if folder is None:
+            folder = root / video_id
+            if self._one_folder_allowed and not folder.is_dir():
+                folder = root
+            self._of_video[root, video_id] = folder
+        try:
+            return self._folders.find(folder, file_name.name(), endings)
+        except MissingFileError as error:
+            raise file_name.error("a file that exists", error.found) from error

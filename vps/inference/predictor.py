@@ -22,9 +22,18 @@ import torch
 from vps.config import load_config
 from vps.d2.data import MetadataCatalog
 from vps.d2.modeling import META_ARCH_REGISTRY, build_model
-from vps.inference.weights import load_weights_strict
 from vps.io.streams import open_stream
-from vps.structures import Category, Frame, FrameStream, InputError, PanopticFrame, VideoRecord
+from vps.modeling.strict_weights import load_weights_strict
+from vps.structures import (
+    Category,
+    Frame,
+    FrameStream,
+    InputError,
+    PanopticFrame,
+    ReferencePolicy,
+    References,
+    VideoRecord,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -86,12 +95,16 @@ class VideoPredictor:
         self.model = build_model(self.cfg).eval()
         load_weights_strict(self.model, self.cfg.MODEL.WEIGHTS)
 
-    def __call__(self, source: Source) -> Iterator[PanopticFrame]:
+    def __call__(
+        self, source: Source, *, references: References | ReferencePolicy | None = None
+    ) -> Iterator[PanopticFrame]:
         """Segment a video.
 
         Args:
             source: a folder of frames, a video file, the number of a camera, a VideoRecord, or an
                 open FrameStream.
+            references: gives the masks that a video object segmentation model follows, say
+                ``vps.io.record_references(record)``; None leaves that to the model's config.
 
         Returns:
             An iterator of PanopticFrames at the resolution of the video, in order. Closing or
@@ -101,13 +114,18 @@ class VideoPredictor:
             InputError: at once if the source cannot be opened; while iterating, if a later frame
                 cannot be read.
         """
-        return (result for _, result in self.with_images(source))
+        return (result for _, result in self.with_images(source, references=references))
 
-    def with_images(self, source: Source) -> Iterator[tuple[Frame, PanopticFrame]]:
+    def with_images(
+        self, source: Source, *, references: References | ReferencePolicy | None = None
+    ) -> Iterator[tuple[Frame, PanopticFrame]]:
         """Segment a video as ``predictor(source)`` does, and give each result beside its frame."""
-        return self._segment(source if isinstance(source, FrameStream) else open_stream(source))
+        stream = source if isinstance(source, FrameStream) else open_stream(source)
+        return self._segment(stream, references)
 
-    def _segment(self, stream: FrameStream) -> Iterator[tuple[Frame, PanopticFrame]]:
+    def _segment(
+        self, stream: FrameStream, references: References | ReferencePolicy | None
+    ) -> Iterator[tuple[Frame, PanopticFrame]]:
         # A model may look a few frames ahead; they wait here until their results come.
         waiting: deque[Frame] = deque()
 
@@ -117,7 +135,8 @@ class VideoPredictor:
                 yield frame
 
         try:
-            for result in without_gradients(self.model.segment_video(frames())):
+            results = self.model.segment_video(frames(), references=references)
+            for result in without_gradients(results):
                 frame = waiting.popleft()
                 if result.frame_id != frame.frame_id:
                     raise RuntimeError(

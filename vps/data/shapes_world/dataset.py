@@ -75,15 +75,20 @@ def _pool(workers: int) -> Executor | nullcontext:
     return ProcessPoolExecutor(workers) if workers > 1 else nullcontext()
 
 
-def _write_world(root: Path, split: ShapesSplit, video: int) -> VideoEntry:
-    """Write video number ``video``."""
+def open_world(split: ShapesSplit, video: int) -> ShapesWorld:
+    """The world of video number ``video``."""
     fewest, most = split.things
-    world = ShapesWorld(
+    return ShapesWorld(
         (*split.seed, video),
         height=split.height,
         width=split.width,
         things=fewest + video % (most - fewest + 1),
     )
+
+
+def _write_world(root: Path, split: ShapesSplit, video: int) -> VideoEntry:
+    """Write video number ``video``."""
+    world = open_world(split, video)
 
     def frames():
         for t in range(split.frames):

@@ -63,8 +63,8 @@ class ShapesWorld:
         }
         self._segments |= {thing.segment_id: Segment(thing.category, True) for thing in self.things}
 
-    def render(self, t: int) -> tuple[np.ndarray, PanopticFrame]:
-        """Draw frame ``t``.
+    def render(self, t: float) -> tuple[np.ndarray, PanopticFrame]:
+        """Draw frame ``t``; a fraction is a moment between two frames.
 
         Returns:
             image uint8 [H, W, 3], RGB, and its labels. A pixel belongs to what covers its centre.
@@ -76,7 +76,7 @@ class ShapesWorld:
         self._draw_bonnet(picture, ids)
         image = (np.clip(picture, 0, 255) + 0.5).astype(np.uint8)
         segments = self._drop_slivers(ids)
-        return image, PanopticFrame(f"{t:05d}", ids, segments)
+        return image, PanopticFrame(f"{int(t):05d}", ids, segments)
 
     def _camera(self, t: float) -> np.ndarray:
         """Where the world's origin stands in the view, float [2] = (x, y): a pan and a shake."""
