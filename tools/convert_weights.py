@@ -1,11 +1,15 @@
 #!/usr/bin/env python
-"""Convert weights of torchvision or Detectron2 into a checkpoint that MODEL.WEIGHTS can name.
+"""Convert other people's weights into a checkpoint that MODEL.WEIGHTS can name.
 
     python tools/convert_weights.py resnet50-11ad3fa6.pth -o weights/resnet50.pth
     python tools/convert_weights.py model_final_cafdb1.pkl -o weights/panoptic_fpn.pth --for VPSNet
+    python tools/convert_weights.py AOT-T.pth -o weights/aot_t.pth --for AOT-T
+    python tools/convert_weights.py AOST.pth -o weights/aost_2.pth --for AOST --depth 2
 
-INPUT is a ResNet of torchvision (.pth), or a ResNet backbone or panoptic FPN of Detectron2's model
-zoo (.pkl, .pth). It is read without running code that it may contain.
+INPUT is a ResNet of torchvision (.pth), a ResNet backbone or panoptic FPN of Detectron2's model zoo
+(.pkl, .pth), or an AOT, AOST or PAOT of its authors (.pth). It is read without running code that it
+may contain. (ImageNet weights for the encoders of AOT, AOST and PAOT need no conversion: name
+torchvision's file in MODEL.VOS.ENCODER_WEIGHTS.)
 """
 
 from __future__ import annotations
@@ -31,9 +35,19 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--for",
         dest="target",
-        choices=["PanopticFPN", "VPSNet", "backbone"],
+        metavar="MODEL",
         default="PanopticFPN",
-        help="keep only the parts that this model has (default: all parts)",
+        help="keep only the parts that this model has: PanopticFPN (default), VPSNet, backbone; or "
+        "the variant of the authors' AOT, AOST or PAOT, such as AOT-T or R50-PAOT-PanoID",
+    )
+    parser.add_argument(
+        "--format",
+        choices=["auto", "detectron2", "aot"],
+        default="auto",
+        help="whose names INPUT has; detectron2 covers torchvision (default: by the names)",
+    )
+    parser.add_argument(
+        "--depth", type=int, metavar="N", help="of an AOST, keep the first N layers only"
     )
     parser.add_argument(
         "--drop-unmapped", action="store_true", help="leave out keys that are not understood"
@@ -49,28 +63,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = build_parser().parse_args(argv)
     try:
-        convert(arguments.input, arguments.output, arguments.target, arguments.drop_unmapped)
+        convert(arguments)
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def convert(source: Path, output: Path, target: str, drop_unmapped: bool) -> None:
+def convert(arguments: argparse.Namespace) -> None:
     """Read, rename, write, and say what was done."""
+    source, output = arguments.input, arguments.output
     if output.suffix != ".pth":
         raise InputError(f"expected an output file that ends in .pth, got {output}")
     if output.resolve() == source.resolve():
         raise InputError(f"the output {output} is the input; give another name")
     from vps.io.checkpoint import write_checkpoint
-    from vps.modeling.weights import convert_weights
 
     weights, author = read_weights(source)
     digest = sha256(source)
     try:
-        converted = convert_weights(
-            weights, target=target, author=author, drop_unmapped=drop_unmapped
-        )
+        converted = rename(weights, author, arguments)
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
     write_checkpoint(
@@ -98,6 +110,31 @@ def convert(source: Path, output: Path, target: str, drop_unmapped: bool) -> Non
         print(f"use with MODEL.WEIGHTS {output} {pairs}")
     else:
         print("use with the pixel format and STRIDE_IN_1X1 of the config that it was trained with")
+
+
+def rename(weights: dict, author: str, arguments: argparse.Namespace):
+    """The ``Conversion`` of weights of whatever kind."""
+    from vps.modeling.vos.official_names import convert_official, is_official
+    from vps.modeling.vos.variants import VARIANTS, network_settings
+    from vps.modeling.weights import TARGETS, convert_weights
+
+    target, layers = arguments.target, arguments.depth
+    official = arguments.format == "aot" or (arguments.format == "auto" and is_official(weights))
+    known = VARIANTS if official else TARGETS
+    if target not in known:
+        raise InputError(f"these weights need --for one of {', '.join(known)}; got {target}")
+    if not official:
+        if layers is not None:
+            raise InputError("--depth is for an AOST of its authors, which these weights are not")
+        return convert_weights(
+            weights, target=target, author=author, drop_unmapped=arguments.drop_unmapped
+        )
+    changes = {} if layers is None else {"layers": (layers,)}
+    converted = convert_official(weights, network_settings(target, changes))
+    converted.settings["MODEL.VOS.VARIANT"] = target
+    if layers is not None:
+        converted.settings["MODEL.VOS.NETWORK.LAYERS"] = [layers]
+    return converted
 
 
 def read_weights(path: Path) -> tuple[dict, str]:

@@ -66,6 +66,21 @@ def settings(model, groups):
                 "head.2.weight": (1.0, 0.5),
             },
         ),
+        (
+            {"backbone_multiplier": 0.1, "last_lr": 0.5, "no_weight_decay": ("embedding", "stem")},
+            {
+                "embedding": (1.0, 0.0),
+                "backbone.stem.weight": (0.55, 0.0),
+                "backbone.stem.bias": (0.55, 0.0),
+                "backbone.norm.weight": (0.55, 0.0),
+                "backbone.norm.bias": (0.55, 0.0),
+                "head.0.weight": (1.0, 0.5),
+                "head.0.bias": (1.0, 0.5),
+                "head.1.weight": (1.0, 0.0),
+                "head.1.bias": (1.0, 0.0),
+                "head.2.weight": (1.0, 0.5),
+            },
+        ),
     ],
 )
 def test_settings_of_each_parameter(options, expected):

@@ -11,11 +11,60 @@ import vps.modeling  # noqa: F401
 from vps.config import load_config
 from vps.d2.data import MetadataCatalog
 from vps.d2.modeling import build_model
-from vps.engine import build_optimizer
-from vps.structures import Frame, InputError, Segment
+from vps.engine import build_lr_scheduler, build_optimizer
+from vps.modeling.vos.variants import VARIANTS
+from vps.structures import Frame, InputError, PanopticFrame, Segment
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 MODELS = sorted(CONFIGS.glob("*/*.yaml"))
+
+
+# The networks that are given masks, made small: these many configs should be tested within seconds.
+SMALL_VOS = {
+    "CHANNELS": 32,
+    "FEED_FORWARD": 64,
+    "SELF_HEADS": 4,
+    "MATCH_HEADS": 1,
+}
+
+
+def small_options(cfg):
+    """Options that turn a config into one for the CPU and, for VOS, into one for tiny pictures."""
+    options = ["MODEL.DEVICE", "cpu", "INPUT.MIN_SIZE_TEST", "0"]
+    if cfg.MODEL.META_ARCHITECTURE != "PanopticVOS":
+        return options
+    scales = len(VARIANTS[cfg.MODEL.VOS.VARIANT].layers)
+    network = {name: [value] * scales for name, value in SMALL_VOS.items()}
+    network.update(ENCODER_WIDTH=0.25, WINDOW=3)
+    for name, value in network.items():
+        options += [f"MODEL.VOS.NETWORK.{name}", str(value)]
+    return options
+
+
+def vos_clip(categories, size):
+    """Two frames of noise with two objects, the last category's and the first one's."""
+    ids = torch.zeros(2, size, size, dtype=torch.int32)
+    ids[:, :12, :16], ids[:, 16:, 8:] = 3, 300
+    return {
+        "images": torch.randint(0, 256, (2, 3, size, size), dtype=torch.uint8),
+        "ids": ids,
+        "segments": {
+            3: Segment(len(categories) - 1, categories[-1].isthing),
+            300: Segment(0, categories[0].isthing),
+        },
+        "labelled": torch.tensor([True, True]),
+        "frame_ids": ["0", "1"],
+        "video_id": "noise",
+    }
+
+
+def given_masks(sample):
+    """What is given in the first frame: the objects of a sample, at the size of a frame."""
+    ids = np.zeros((50, 70), np.int32)
+    height, width = sample["ids"].shape[1:]
+    ids[:height, :width] = sample["ids"][0].numpy()
+    given = PanopticFrame("0", ids, sample["segments"])
+    return lambda frame: given if frame.frame_id == "0" else None
 
 
 def clip(categories, size=64):
@@ -38,12 +87,20 @@ def clip(categories, size=64):
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_config(path):
-    cfg = load_config(path, ["MODEL.DEVICE", "cpu", "INPUT.MIN_SIZE_TEST", "0"])
+    cfg = load_config(path)
+    cfg = load_config(path, small_options(cfg))
     torch.manual_seed(0)
     model = build_model(cfg)
     optimizer = build_optimizer(cfg, model)
+    build_lr_scheduler(cfg, optimizer)
     categories = MetadataCatalog.get(cfg.DATASETS.TRAIN[0]).categories
-    losses = model([clip(categories)])
+    references = None
+    if cfg.MODEL.META_ARCHITECTURE == "PanopticVOS":
+        sample = vos_clip(categories, 32 + int(model.network.align_corners))
+        references = given_masks(sample)
+    else:
+        sample = clip(categories)
+    losses = model([sample])
     assert all(torch.isfinite(loss) for loss in losses.values())
     sum(losses.values()).backward()
     idle = [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None]
@@ -52,11 +109,14 @@ def test_config(path):
 
     model.eval()
     image = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
-    results = list(model.segment_video(Frame(str(t), image) for t in range(2)))
+    frames = (Frame(str(t), image) for t in range(2))
+    results = list(model.segment_video(frames, references=references))
     assert [result.frame_id for result in results] == ["0", "1"]
     for result in results:
         assert result.ids.shape == (50, 70)
         assert set(np.unique(result.ids)) - {0} == set(result.segments)
+    if references is not None:
+        assert set(results[0].segments) == {3, 300}
 
 
 def test_there_are_configs():

@@ -23,8 +23,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.dense_propagation import DenseEngine
 from benchmarks.measure import cpu_seconds, in_fresh_process, machine_facts, memory
 from vps.io import write_json
+from vps.modeling.vos.network import VOSNetwork
 from vps.modeling.vos.propagator import PropagationRules, Propagator, positions_of
 from vps.modeling.vos.resolution import normalize, resize_image
+from vps.modeling.vos.slots import layout_of
 from vps.modeling.vos.variants import network_settings
 from vps.modeling.vos.video_state import VideoState
 from vps.structures import PanopticFrame, Segment
@@ -160,7 +162,7 @@ def measure_dense(
         for object_id, segment in given.segments.items():
             state.table.add(object_id, segment.isthing)
         groups = state.table.groups
-        layout = _layout(groups, engine)
+        layout = layout_of(groups, engine.network.channels, torch.device("cpu"))
         labels = positions_of(torch.from_numpy(given.ids), layout)
         dense = DenseEngine(engine.network)
         pixels = [normalize(resize_image(image, size)) for image in images]
@@ -178,7 +180,8 @@ def measure_dense(
 
 
 def measure_length(variant: str, size: tuple[int, int], length: int, seed: int) -> float:
-    """Peak memory in MB over a video of so many frames, with a cap on what is stored."""
+    """Peak memory in MB over a video of so many frames, of which 8 at most are stored."""
+    before = memory()["now"]
     engine = build_engine(variant, seed, memory_gap=2, memory_cap=8)
     with torch.inference_mode():
         state, given = engine.begin(), draw_masks(size, 12)
@@ -187,13 +190,11 @@ def measure_length(variant: str, size: tuple[int, int], length: int, seed: int) 
             masks = given if index == 0 else None
             ids = torch.from_numpy(given.ids) if masks else engine.ids(state, prediction)
             engine.commit(state, prediction, ids, given=masks)
-    return memory()["peak"]
+    return memory()["peak"] - before
 
 
 def build_engine(variant: str, seed: int, **rules: int) -> Propagator:
     """An engine with random weights."""
-    from vps.modeling.vos.network import VOSNetwork
-
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     settings = network_settings(variant)
@@ -211,19 +212,12 @@ def fill(engine: Propagator, state: VideoState, stored: int) -> None:
 
 def _sizes(engine: Propagator, state: VideoState) -> Iterator[tuple[int, int]]:
     """(h, w) of each layer's tokens."""
-    stride_of = {16: 16, 8: 8, 4: 4}
     network = engine.network
     extra = 1 if network.align_corners else 0
     for scale, layers in enumerate(network.settings.layers):
-        stride = stride_of[network.matching.strides[scale]]
+        stride = network.matching.strides[scale]
         for _ in range(layers):
             yield tuple((side - extra) // stride + extra for side in state.size)
-
-
-def _layout(groups, engine):
-    from vps.modeling.vos.slots import layout_of
-
-    return layout_of(groups, engine.network.channels, torch.device("cpu"))
 
 
 def count_flops(engine: Propagator, frame) -> dict[str, float]:
@@ -245,9 +239,11 @@ def count_flops(engine: Propagator, frame) -> dict[str, float]:
 
 
 def _is_part(name: str, part: str) -> bool:
-    return name.split(".")[-1] == part or (
-        part == "identity_banks" and part in name.split(".")[-2:]
-    )
+    """Whether a module of the counter's list is all of a part: modules called by the network are
+    listed by class, what is inside of them by its path.
+    """
+    classes = {"encoder": "Encoder", "identity_banks": "IdentityBank"}
+    return name.split(".")[-1] == part or name.endswith(classes.get(part, "-"))
 
 
 def draw_frames(size: tuple[int, int], count: int, seed: int) -> Iterator[np.ndarray]:

@@ -11,6 +11,9 @@ How strictly weights must fit depends on what they are for:
 * to start a training from (``MODEL.WEIGHTS``): whatever fits is taken, the rest keeps its random
   values and is listed in the log; so a backbone alone (ImageNet), or a model with other classes,
   will do. A file of which nothing fits is refused.
+
+Where a training averages its weights (``vps.engine.averaging``), ``model`` in the file is the
+average, and ``averaging`` holds the weights that the optimizer works on.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from vps.d2.checkpoint import DetectionCheckpointer
 from vps.d2.config import CfgNode
 from vps.d2.data import MetadataCatalog
 from vps.d2.utils import comm
+from vps.engine.averaging import AveragedWeights
 from vps.io.atomic import atomic_write
 from vps.io.checkpoint import is_complete_checkpoint, read_checkpoint, write_checkpoint
 from vps.structures import InputError
@@ -70,6 +74,7 @@ class SafeCheckpointer(DetectionCheckpointer):
         save_dir: str = "",
         *,
         metadata: Mapping[str, Any] | None = None,
+        average: AveragedWeights | None = None,
         save_to_disk: bool | None = None,
         **checkpointables: Any,
     ) -> None:
@@ -79,10 +84,14 @@ class SafeCheckpointer(DetectionCheckpointer):
             save_dir: folder of the checkpoints.
             metadata: what to write into each (``describe_run``); its ``meta_architecture`` is what
                 files that are loaded strictly must record, if they record one.
+            average: the average of the model's weights, which is written in their place.
             save_to_disk: None means on the main process only.
             checkpointables: further objects with ``state_dict`` and ``load_state_dict``.
         """
+        if average is not None:
+            checkpointables = {"averaging": average, **checkpointables}
         super().__init__(model, save_dir, save_to_disk=save_to_disk, **checkpointables)
+        self._average = average
         self.metadata = dict(metadata or {})
 
     def save(self, name: str, **extra: Any) -> None:
@@ -99,8 +108,9 @@ class SafeCheckpointer(DetectionCheckpointer):
             return
         path = Path(self.save_dir, f"{name}.pth")
         logger.info("Saving weights to %s", path)
-        content = {"model": self.model.state_dict(), **extra, "metadata": self.metadata}
-        write_checkpoint(path, content)
+        with contextlib.nullcontext() if self._average is None else self._average.applied():
+            content = {"model": self.model.state_dict(), **extra, "metadata": self.metadata}
+            write_checkpoint(path, content)
 
     def tag_last_checkpoint(self, last_filename_basename: str) -> None:
         """Make ``last_checkpoint`` name this file of ``save_dir``."""

@@ -5,16 +5,18 @@
 | any                           | BASE_LR                         | WEIGHT_DECAY               |
 | of a normalisation layer      | the same                        | WEIGHT_DECAY_NORM          |
 | named ``bias``, of any layer  | the same * BIAS_LR_FACTOR       | WEIGHT_DECAY_BIAS, if set  |
-| under ``backbone``            | the same * BACKBONE_MULTIPLIER  | the same                   |
+| named in NO_WEIGHT_DECAY      | the same                        | 0                          |
+| under ``backbone``, encoders  | the same * BACKBONE_MULTIPLIER  | the same                   |
 
 A later row changes what the earlier ones say. All keys are under ``cfg.SOLVER``; the first three
-rows are Detectron2's rules. Parameters that are treated alike form one group, which keeps the
-optimizer's loops over many tensors long.
+rows are Detectron2's rules. With the schedule "WarmupPolyLR" BACKBONE_MULTIPLIER multiplies what a
+rate exceeds BASE_LR_END by, as AOT has it. Parameters that are treated alike form one group, which
+keeps the optimizer's loops over many tensors long.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -22,7 +24,10 @@ from torch import nn
 
 from vps.d2.config import CfgNode
 from vps.d2.solver import maybe_add_gradient_clipping
+from vps.engine.schedule import POLY
 from vps.structures import InputError
+
+BACKBONES = ("backbone.", "network.encoder.")  # how the model families name them
 
 NORM_LAYERS = (
     nn.modules.batchnorm._NormBase,  # batch, synchronised batch and instance normalisation
@@ -50,6 +55,8 @@ def build_optimizer(cfg: CfgNode, model: nn.Module) -> torch.optim.Optimizer:
         weight_decay_bias=solver.WEIGHT_DECAY_BIAS,
         bias_lr_factor=solver.BIAS_LR_FACTOR,
         backbone_multiplier=solver.BACKBONE_MULTIPLIER,
+        no_weight_decay=solver.NO_WEIGHT_DECAY,
+        last_lr=solver.BASE_LR_END if solver.LR_SCHEDULER_NAME == POLY else 0.0,
     )
     if solver.OPTIMIZER == "SGD":
         optimizer = torch.optim.SGD(
@@ -71,12 +78,18 @@ def parameter_groups(
     weight_decay_bias: float | None = None,
     bias_lr_factor: float = 1.0,
     backbone_multiplier: float = 1.0,
+    no_weight_decay: Sequence[str] = (),
+    last_lr: float = 0.0,
 ) -> list[dict[str, Any]]:
     """The trainable parameters of ``model``, each once, as torch's parameter groups.
+
+    ``no_weight_decay`` lists modules and parameters by one part of their dotted names;
+    ``backbone_multiplier`` multiplies what a rate exceeds ``last_lr`` by.
 
     Groups stand in the order in which their first parameter appears, so that the state of an
     optimizer is read back in the order in which it was written.
     """
+    exempt = frozenset(no_weight_decay)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, module, parameter in _trainable_parameters(model):
         rate, decay = base_lr, weight_decay
@@ -85,8 +98,10 @@ def parameter_groups(
         if name.rpartition(".")[2] == "bias":
             rate *= bias_lr_factor
             decay = decay if weight_decay_bias is None else weight_decay_bias
-        if name.startswith("backbone."):
-            rate *= backbone_multiplier
+        if not exempt.isdisjoint(name.split(".")):
+            decay = 0.0
+        if name.startswith(BACKBONES):
+            rate = last_lr + (rate - last_lr) * backbone_multiplier
         groups.setdefault((rate, decay), []).append(parameter)
     return [
         {"params": parameters, "lr": rate, "weight_decay": decay}

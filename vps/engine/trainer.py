@@ -2,13 +2,13 @@
 
 What it adds to the DefaultTrainer of the host:
 
-* loaders of clips and videos, the video panoptic evaluator, SGD or AdamW
+* loaders of clips and videos, the evaluators of a data set, SGD or AdamW
   (``vps.engine.optimizer``);
 * a run of N iterations equals, bit for bit on the CPU (with the same number of threads, which
   decides the order of sums), a run that is stopped anywhere and resumed to N: the loader goes on at
   the sample where the checkpoint stands, and random numbers depend on seed, iteration and process
   alone (``vps.engine.randomness``);
-* checkpoints of ``vps.engine.checkpoint``;
+* checkpoints of ``vps.engine.checkpoint``, and averaged weights (``vps.engine.averaging``);
 * distributed training on CPUs (gloo) as on GPUs; mixed precision on GPUs only.
 """
 
@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.optim.lr_scheduler import LRScheduler
 
 import vps.modeling  # noqa: F401  (registers the models)
 from vps.d2.config import CfgNode
@@ -37,12 +38,14 @@ from vps.d2.engine import (
 )
 from vps.d2.evaluation import DatasetEvaluator
 from vps.d2.utils import comm, setup_logger
-from vps.data import build_test_loader, build_train_loader
+from vps.data import build_test_loader, build_train_loader, warn_of_leakage
+from vps.engine.averaging import AverageAfterStep, AveragedWeights
 from vps.engine.checkpoint import SafeCheckpointer, describe_run, remove_leftovers
+from vps.engine.evaluators import build_evaluator
 from vps.engine.hooks import BestWeights, FiniteLosses, SmoothedHistory, forget_metrics_from
 from vps.engine.optimizer import build_optimizer
 from vps.engine.randomness import SeededBatches, seed_generators, with_seed
-from vps.evaluation import VideoPanopticEvaluator
+from vps.engine.schedule import build_lr_scheduler
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +72,7 @@ class VPSTrainer(DefaultTrainer):
         model = self.build_model(self.cfg)
         optimizer = self.build_optimizer(self.cfg, model)
         losses = FiniteLosses(model)
+        self._average = _averaged_weights(self.cfg, model)
         model = _distribute(self.cfg, model)
         self._trainer = _step_class(self.cfg)(model, self._batches(), optimizer)
         self._trainer.register_hooks([losses])  # the host calls after_backward on this one
@@ -77,6 +81,7 @@ class VPSTrainer(DefaultTrainer):
             model,
             self.cfg.OUTPUT_DIR,
             metadata=describe_run(self.cfg),
+            average=self._average,
             trainer=weakref.proxy(self),
         )
         self.register_hooks(self.build_hooks())
@@ -91,8 +96,12 @@ class VPSTrainer(DefaultTrainer):
         checkpoint = self.checkpointer.find_on_all_processes() if resume else ""
         if not checkpoint:
             self.checkpointer.load(self.cfg.MODEL.WEIGHTS, checkpointables=[])
+        else:
+            self.checkpointer.load(checkpoint)
+        if self._average is not None and not self._average.updates:
+            self._average.restart()  # from the weights that are there now
+        if not checkpoint:
             return
-        self.checkpointer.load(checkpoint)
         self.start_iter = self.iter + 1  # the checkpoint stores the iteration that it finished
         self._trainer.data_loader = self._batches()
         if comm.is_main_process():
@@ -131,11 +140,21 @@ class VPSTrainer(DefaultTrainer):
     def build_hooks(self) -> list[HookBase]:
         """Detectron2's hooks, and ours. ``TEST.BEST_METRIC`` asks for the best weights."""
         result = [SmoothedHistory(), *super().build_hooks()]
+        if self._average is not None:
+            # First, so that what saves and what evaluates sees the average of this step.
+            result.insert(0, AverageAfterStep(self._average))
+            place = [isinstance(hook, hooks.EvalHook) for hook in result].index(True)
+            result[place] = hooks.EvalHook(self.cfg.TEST.EVAL_PERIOD, self._test_average)
         if self.cfg.TEST.BEST_METRIC and comm.is_main_process():
             after = [isinstance(hook, hooks.EvalHook) for hook in result].index(True) + 1
             test = self.cfg.TEST
             result.insert(after, BestWeights(test.EVAL_PERIOD, self.checkpointer, test.BEST_METRIC))
         return result
+
+    def _test_average(self) -> dict[str, Any]:
+        with self._average.applied():
+            self._last_eval_results = self.test(self.cfg, self.model)
+        return self._last_eval_results
 
     @classmethod
     def build_model(cls, cfg: CfgNode) -> nn.Module:
@@ -146,6 +165,10 @@ class VPSTrainer(DefaultTrainer):
     @classmethod
     def build_optimizer(cls, cfg: CfgNode, model: nn.Module) -> torch.optim.Optimizer:
         return build_optimizer(cfg, model)
+
+    @classmethod
+    def build_lr_scheduler(cls, cfg: CfgNode, optimizer: torch.optim.Optimizer) -> LRScheduler:
+        return build_lr_scheduler(cfg, optimizer)
 
     @classmethod
     def build_train_loader(cls, cfg: CfgNode, start_iteration: int = 0) -> Iterable[Any]:
@@ -161,17 +184,13 @@ class VPSTrainer(DefaultTrainer):
     def build_evaluator(
         cls, cfg: CfgNode, dataset_name: str, output_folder: str | None = None
     ) -> DatasetEvaluator:
-        """VPQ and STQ; its files go to ``OUTPUT_DIR/inference/<dataset_name>`` by default."""
-        return VideoPanopticEvaluator(
-            dataset_name,
-            windows=cfg.TEST.VPQ_WINDOWS,
-            output_dir=output_folder or os.path.join(cfg.OUTPUT_DIR, "inference", dataset_name),
-            save_results=cfg.TEST.SAVE_RESULTS,
-        )
+        """As the data set and TEST.EVALUATORS say (``vps.engine.evaluators``)."""
+        return build_evaluator(cfg, dataset_name, output_folder)
 
     @classmethod
     def test(cls, cfg: CfgNode, model: nn.Module, evaluators: Any = None) -> dict[str, Any]:
         """Scores of ``model`` on every set of ``DATASETS.TEST``, as Detectron2's."""
+        warn_of_leakage(cfg.DATASETS.TRAIN, cfg.DATASETS.TEST)
         if isinstance(model, DistributedDataParallel):
             _copy_buffers_from_main_process(model.module)
         return super().test(cfg, model, evaluators)
@@ -184,6 +203,13 @@ def _step_class(cfg: CfgNode) -> type[SimpleTrainer]:
         return AMPTrainer
     logger.warning("SOLVER.AMP.ENABLED needs a GPU; training in full precision on the CPU")
     return SimpleTrainer
+
+
+def _averaged_weights(cfg: CfgNode, model: nn.Module) -> AveragedWeights | None:
+    if not cfg.SOLVER.EMA.ENABLED:
+        return None
+    steps = cfg.SOLVER.EMA.SPAN * cfg.SOLVER.MAX_ITER
+    return AveragedWeights(model, decay=1 - 1 / max(steps, 1.0))
 
 
 def _distribute(cfg: CfgNode, model: nn.Module) -> nn.Module:

@@ -1,5 +1,5 @@
 """Models. Importing this package registers the backbones and meta-architectures with the host."""
 
-from vps.modeling import backbone, vpsnet
+from vps.modeling import backbone, vos, vpsnet
 
-__all__ = ["backbone", "vpsnet"]
+__all__ = ["backbone", "vos", "vpsnet"]

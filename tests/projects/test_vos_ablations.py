@@ -1,0 +1,63 @@
+"""The ablations: every command line is one that the program takes, and the table is right."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+import sys
+
+import pytest
+
+from vps.config import load_config
+from vps.modeling.vos.arguments import settings_of
+from vps.structures import InputError
+
+
+@pytest.fixture(scope="module")
+def ablations(repository):
+    path = repository / "projects" / "vos_ablations" / "run.py"
+    spec = importlib.util.spec_from_file_location("vos_ablations", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_command_is_a_valid_config(ablations, tmp_path, capsys):
+    options = ["--output", str(tmp_path), "--seeds", "1", "2", "--dry-run", "--"]
+    assert ablations.main([*options, "SOLVER.MAX_ITER", "3"]) == 0
+    commands = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(commands) == 2 * sum(len(rows) for rows in ablations.STUDIES.values())
+    networks = set()
+    for command in commands:
+        place = command.index("--config-file")
+        options = [word for word in command[place + 2 :] if not word.startswith("--")]
+        cfg = load_config(command[place + 1], options)
+        assert cfg.SOLVER.MAX_ITER == 3
+        networks.add((settings_of(cfg), cfg.MODEL.VOS.INFERENCE.DEPTH))
+    assert len(networks) == 10  # "generic" stands in three studies
+
+
+def test_a_run_that_evaluates_others_weights_names_them(ablations, tmp_path):
+    variant = ablations.STUDIES["depth"][2]
+    command, result = ablations.command_of(variant, 5, tmp_path, [])
+    assert "--eval-only" in command
+    assert str(tmp_path / "depth_3_5" / "model_final.pth") in command
+    assert result.is_relative_to(tmp_path / "depth_1_5")
+
+
+def test_table(ablations):
+    rows = [
+        (ablations.Variant("one", "G 1"), [{"G": 10.0, "Gth": 1.0}, {"G": 12.0}]),
+        (ablations.Variant("two", "G 2"), [{"G": 10.04}]),
+    ]
+    lines = ablations.format_table("study", rows).splitlines()
+    assert lines[-2:] == [
+        "| one | 11.0 ± 1.4 | 1.0 | - | - | G 1 |",
+        "| two | 10.0 | - | - | - | G 2 |",
+    ]
+
+
+def test_a_run_without_scores_is_an_error(ablations, tmp_path):
+    with pytest.raises(InputError, match="expected scores"):
+        ablations.read_scores(tmp_path / "none.json")

@@ -1,0 +1,125 @@
+"""The three attentions of an LSTT block (AOT, section 3.3), on tokens (B, N, C).
+
+Self-attention looks within the frame, long-term attention at all stored tokens, short-term
+attention at a window of the previous frame. The latter two have no projections of their own for
+queries and keys: the block makes one projection serve as both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vps.layers.local_attention import local_attention
+from vps.modeling.vos.memory import KeyValue, join_heads, split_heads
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention within a frame; the position is seen by queries and keys alone.
+
+    Args:
+        channels: of the tokens.
+        heads: number of heads.
+        stride: keys and values are every n-th token of the flat sequence (PAOT: a stride along the
+            sequence, not along rows and columns, so the pattern depends on the width).
+    """
+
+    def __init__(self, channels: int, heads: int, stride: int = 1):
+        super().__init__()
+        self.heads = heads
+        self.stride = stride
+        self.query = nn.Linear(channels, channels)
+        self.key = nn.Linear(channels, channels)
+        self.value = nn.Linear(channels, channels)
+        self.output = nn.Linear(channels, channels)
+
+    def forward(self, tokens: Tensor, position: Tensor) -> Tensor:
+        placed = tokens + position
+        query = self.query(placed)
+        key = self.key(placed[:, :: self.stride])
+        value = self.value(tokens[:, :: self.stride])
+        query, key, value = (split_heads(x, self.heads) for x in (query, key, value))
+        return self.output(join_heads(F.scaled_dot_product_attention(query, key, value)))
+
+
+class LongTermAttention(nn.Module):
+    """Attention to all stored tokens, whatever their place."""
+
+    def __init__(self, channels: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.output = nn.Linear(channels, channels)
+
+    def forward(self, query: Tensor, memory: Sequence[KeyValue]) -> Tensor:
+        """Query (B, N, C) against memories of consecutive parts of the batch -> (B, N, C)."""
+        queries = split_heads(query, self.heads).split([len(part.key) for part in memory])
+        found = [
+            F.scaled_dot_product_attention(rows, part.key, part.value)
+            for rows, part in zip(queries, memory, strict=True)
+        ]
+        return self.output(join_heads(found[0] if len(found) == 1 else torch.cat(found)))
+
+
+class ShortTermAttention(nn.Module):
+    """Attention to a window of the previous frame, with relative biases (``local_attention``)."""
+
+    def __init__(self, channels: int, heads: int, window: int):
+        super().__init__()
+        self.heads = heads
+        self.window = window
+        head_channels = channels // heads
+        # The bias of an offset is a linear function of the head's query, before that is scaled: a
+        # holder of weights whose rows are heads, and offsets within them.
+        self.relative_key = nn.Linear(head_channels, heads * window**2)
+        self.relative_value = nn.Parameter(torch.empty(heads, head_channels, window**2))
+        self.output = nn.Linear(channels, channels)
+
+    def forward(self, query: Tensor, memory: KeyValue, size: tuple[int, int]) -> Tensor:
+        found = local_attention(
+            split_heads(query, self.heads),
+            split_heads(memory.key, self.heads),
+            split_heads(memory.value, self.heads),
+            size,
+            window=self.window,
+            bias_weight=self.relative_key.weight.unflatten(0, (self.heads, -1)).transpose(1, 2),
+            bias=self.relative_key.bias.unflatten(0, (self.heads, -1)),
+            value_table=self.relative_value,
+        )
+        return self.output(join_heads(found))
+
+
+def spread(tensor: Tensor, batch: int) -> Tensor:
+    """Repeat each row for its groups, so that there are ``batch`` rows; a view where possible."""
+    if len(tensor) == batch:
+        return tensor
+    if len(tensor) == 1:
+        return tensor.expand(batch, *tensor.shape[1:])
+    return tensor.repeat_interleave(batch // len(tensor), 0)
+
+
+@lru_cache(maxsize=16)
+def sine_position(size: tuple[int, int], channels: int, device: torch.device) -> Tensor:
+    """DETR's sine embedding of each place of an (h, w) grid: (h * w, channels), y's half first.
+
+    Coordinates start at 0 and end at 2 pi; the temperature is 10,000.
+    """
+    half = channels // 2
+    # Kept between frames, so it must not be born as a tensor that training cannot use.
+    with torch.inference_mode(False), torch.no_grad():
+        order = torch.arange(half, dtype=torch.float32, device=device)
+        period = 10000 ** (2 * torch.div(order, 2, rounding_mode="floor") / half)
+
+        def waves(length: int) -> Tensor:
+            places = torch.arange(length, dtype=torch.float32, device=device)
+            angle = (places / (places[-1] + 1e-6) * 2 * math.pi)[:, None] / period
+            return torch.stack((angle[:, 0::2].sin(), angle[:, 1::2].cos()), dim=2).flatten(1)
+
+        height, width = size
+        y = waves(height)[:, None].expand(height, width, half)
+        x = waves(width)[None].expand(height, width, half)
+        return torch.cat((y, x), dim=2).flatten(0, 1)
