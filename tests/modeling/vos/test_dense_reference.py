@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from small_networks import KINDS, small_network, squares, video
@@ -23,7 +25,8 @@ def test_dense_attention_and_a_loop_over_groups_give_the_same_logits(kind, repos
     places = {1: (4, 4), 2: (30, 40), 3: (20, 20), 4: (4, 40), 5: (35, 5)}
     given = squares(size, places, stuff=(2,))
     frames = video(3, size)
-    engine, dense = Propagator(network, PropagationRules()), DenseEngine(network)
+    engine = Propagator(network, PropagationRules(merge=network.settings.merge))
+    dense = DenseEngine(copy.deepcopy(network))
     state = engine.begin()
     prediction = engine.predict(state, frames[0].image)
     ids = torch.from_numpy(given.ids)

@@ -96,6 +96,18 @@ def test_groups_on_the_batch_axis_equal_groups_one_by_one(kind):
     assert not torch.allclose(together[0], together[1], atol=1e-2)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_row_at_a_time_equals_all_rows_at_once(kind):
+    """On a CPU the parts of a block pass the groups in turn, except where gradients are wanted."""
+    network = small_network(kind)
+    images, one_hot = frame_and_masks(network, groups=3)
+    at_once = two_frames(network, images, one_hot)
+    with torch.no_grad():
+        in_turn = two_frames(network, images, one_hot)
+    assert at_once.requires_grad and not in_turn.requires_grad
+    assert equal_logits(in_turn, at_once.detach())
+
+
 @torch.inference_mode()
 def test_several_frames_with_several_groups_each():
     """Rows of the memory belong to the frames one after the other, as ``expand`` orders them."""

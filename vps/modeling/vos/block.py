@@ -21,6 +21,7 @@ from vps.modeling.vos.attention import (
     LongTermAttention,
     SelfAttention,
     ShortTermAttention,
+    row_by_row,
     spread,
 )
 from vps.modeling.vos.memory import KeyValue, LayerMemory, thin_out
@@ -92,7 +93,7 @@ class Block(nn.Module):
             The stream, (B, h * w, C), and the frame's keys and values, (b, h * w, C), into which
             no identity is fused yet.
         """
-        stream = stream + self.drop_path(self.self_attention(self.norm1(stream), position))
+        stream = row_by_row(lambda x: self._look_within(x, position), stream)
         entry = self.project(self.norm2(stream))
         if not match:
             return stream, entry
@@ -100,11 +101,21 @@ class Block(nn.Module):
             fused = self.fuse(entry, identity)
             memory = LayerMemory([self.keep(fused, size)], fused)
         query = spread(entry.key, memory.batch)
-        matched = self.long_term(query, memory.long)
-        matched = matched + self.short_term(query, memory.short, size)
-        stream = spread(stream, memory.batch) + self.drop_path_match(matched)
-        stream = stream + self.drop_path(self.feed_forward(self.norm3(stream), size))
+        matched = row_by_row(
+            lambda query, *short: self.short_term(query, KeyValue(*short), size),
+            query,
+            *memory.short,
+        )
+        matched = matched + self.long_term(query, memory.long)
+        stream = row_by_row(lambda *x: self._feed(*x, size), stream, matched)
         return stream, entry
+
+    def _look_within(self, stream: Tensor, position: Tensor) -> Tensor:
+        return stream + self.drop_path(self.self_attention(self.norm1(stream), position))
+
+    def _feed(self, stream: Tensor, matched: Tensor, size: tuple[int, int]) -> Tensor:
+        stream = spread(stream, len(matched)) + self.drop_path_match(matched)
+        return stream + self.drop_path(self.feed_forward(self.norm3(stream), size))
 
     def keep(self, entry: KeyValue, size: tuple[int, int]) -> KeyValue:
         """What long-term memory keeps of a frame's fused tokens (``thin_out``)."""
@@ -171,7 +182,9 @@ class FeedForward(nn.Module):
     def forward(self, tokens: Tensor, size: tuple[int, int]) -> Tensor:
         # The grid of tokens is a picture in memory format channels_last: no copy in between.
         grid = self.expand(tokens).unflatten(1, size).permute(0, 3, 1, 2)
-        grid = self.depthwise(F.gelu(self.norm(grid)))
+        grid = self.norm(grid)  # one name, so that what is over is freed at once
+        grid = F.gelu(grid)
+        grid = self.depthwise(grid)
         return self.reduce(grid.flatten(2).transpose(1, 2))
 
 

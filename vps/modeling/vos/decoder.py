@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vps.layers import Conv2d
-from vps.modeling.vos.attention import spread
+from vps.modeling.vos.attention import row_by_row, spread
 
 GROUPS = 8  # of all group normalisations in decoders
 
@@ -63,15 +63,20 @@ class FPNDecoder(nn.Module):
         Returns:
             (B, out_channels, H/4, W/4).
         """
-        batch = len(inputs[-1])
         entry = self.entries[depth - 1 if len(self.entries) > 1 else 0]
-        x = entry(torch.cat([spread(x, batch) for x in inputs], dim=1))
-        x = self.conv16(spread(self.shortcut16(raw[2]), batch) + x)
-        x = enlarge(x, raw[1], self.align_corners)
-        x = self.conv8(spread(self.shortcut8(raw[1]), batch) + x)
-        x = enlarge(x, raw[0], self.align_corners)
-        x = self.conv4(spread(self.shortcut4(raw[0]), batch) + x)
-        return self.predictor(x)
+        shortcuts = (self.shortcut16(raw[2]), self.shortcut8(raw[1]), self.shortcut4(raw[0]))
+
+        def decode(at16: Tensor, at8: Tensor, at4: Tensor, *inputs: Tensor) -> Tensor:
+            batch = len(inputs[-1])
+            x = entry(torch.cat([spread(x, batch) for x in inputs], dim=1))
+            x = self.conv16(spread(at16, batch) + x)
+            x = enlarge(x, at8, self.align_corners)
+            x = self.conv8(spread(at8, batch) + x)
+            x = enlarge(x, at4, self.align_corners)
+            x = self.conv4(spread(at4, batch) + x)
+            return self.predictor(x)
+
+        return row_by_row(decode, *shortcuts, *inputs)
 
 
 def conv_norm(in_channels: int, out_channels: int, side: int, *, activate: bool = True) -> Conv2d:

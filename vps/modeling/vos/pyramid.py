@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vps.modeling.vos.attention import sine_position, spread
+from vps.modeling.vos.attention import row_by_row, sine_position, spread
 from vps.modeling.vos.decoder import conv_norm, enlarge, init_convolutions
 from vps.modeling.vos.encoders import EncoderMaps
 from vps.modeling.vos.features import FrameFeatures, Propagated
@@ -95,6 +95,9 @@ class PyramidMatching(nn.Module):
         sizes: list[tuple[int, int]] = []
         seen = [features.projected[0]]
         for scale, blocks in enumerate(self.scales):
+            if scale == len(self.scales) - 1 and not blocks:
+                logits = self._ascend(scale, seen, features.projected[scale], decode=True)
+                return Propagated([logits] if all_depths else logits, entries, sizes)
             if scale:
                 seen = [self._ascend(scale, seen, features.projected[scale])]
             x = seen[0]
@@ -119,15 +122,27 @@ class PyramidMatching(nn.Module):
                 if self.normalize_stream:
                     stream = normalised
                 seen.append(normalised.transpose(1, 2).unflatten(2, size))
-        logits = self.predictor(self.output(seen[-1]))
+        logits = row_by_row(self._decode, seen[-1])
         return Propagated([logits] if all_depths else logits, entries, sizes)
 
-    def _ascend(self, scale: int, seen: list[Tensor], projected: Tensor) -> Tensor:
-        """From what the scale before saw and made to the input of this one."""
-        batch = len(seen[-1])
-        x = self.entries[scale - 1](torch.cat([spread(x, batch) for x in seen], dim=1))
-        x = enlarge(F.relu(x), projected, self.align_corners) + spread(projected, batch)
-        return F.relu(self.refinements[scale - 1](x))
+    def _ascend(
+        self, scale: int, seen: list[Tensor], projected: Tensor, *, decode: bool = False
+    ) -> Tensor:
+        """From what the scale before saw and made to the input of this one; or, if there is nothing
+        more to come, to the logits.
+        """
+
+        def ascend(projected: Tensor, *seen: Tensor) -> Tensor:
+            batch = len(seen[-1])
+            x = self.entries[scale - 1](torch.cat([spread(x, batch) for x in seen], dim=1))
+            x = enlarge(F.relu(x), projected, self.align_corners) + spread(projected, batch)
+            x = F.relu(self.refinements[scale - 1](x))
+            return self._decode(x) if decode else x
+
+        return row_by_row(ascend, projected, *seen)
+
+    def _decode(self, x: Tensor) -> Tensor:
+        return self.predictor(self.output(x))
 
 
 class ResidualUnits(nn.Module):
