@@ -23,6 +23,8 @@ from vps.data.shapes_world import ShapesSplit, write_shapes_split
 from vps.data.shapes_world.layouts import LAYOUTS, default_splits, write_layout
 from vps.structures import exit_status
 
+_FOLDER = "shapes_layouts"  # of all layouts but the project's own, which may not hide real data
+
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -63,9 +65,12 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         arguments.height, arguments.width = arguments.size
     if arguments.root is None:
         datasets = Path(os.environ.get("DETECTRON2_DATASETS", "datasets"))
-        own_layout = arguments.layout == "shapes"
-        folder = "shapes_vps" if own_layout else LAYOUTS[arguments.layout].folder
-        arguments.root = datasets / folder if own_layout else datasets / "shapes_layouts" / folder
+        if arguments.layout == "shapes":
+            arguments.root = datasets / "shapes_vps"
+        else:
+            if datasets.name != _FOLDER:  # that of training on them, which is named for them alone
+                datasets = datasets / _FOLDER
+            arguments.root = datasets / LAYOUTS[arguments.layout].folder_of(raw=arguments.raw)
     return arguments
 
 

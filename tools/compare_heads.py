@@ -73,9 +73,10 @@ def run(args: argparse.Namespace) -> None:
 
     if not (args.vps or args.vos or args.copy):
         raise InputError("expected heads to compare, got none; add --vps, --vos or --copy")
+    kinds = [("vps", *pair) for pair in args.vps] + [("vos", *pair) for pair in args.vos]
+    warnings = find_leakage(kinds, args)  # reads the configs, which may name data sets of their own
     records = load_dataset(args.data)[: args.videos]
     folder = Path(args.output)
-    kinds = [("vps", *pair) for pair in args.vps] + [("vos", *pair) for pair in args.vos]
     steps = 2 * (len(kinds) + args.copy) * len(records)  # every head runs, then it is scored
     with tqdm(total=steps, unit="step") as bar:
         comparison = compare_heads(
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
             records,
             folder,
             windows=_read_windows(args.windows),
-            warnings=find_leakage(kinds, args),
+            warnings=warnings,
             progress=lambda head, video_id: (bar.set_description(head), bar.update()),
         )
     text = format_comparison(comparison)

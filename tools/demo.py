@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from vps.structures import InputError
+from vps.structures import InputError, exit_status
 
 _PICTURES_FPS = 10.0  # of folders of frames, which have no rate of their own
 
@@ -73,15 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Intermixed: options may stand between INPUT and the KEY VALUE pairs.
     args = build_parser().parse_intermixed_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
-    try:
-        print(run(args))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
-        return 130
-    return 0
+    return exit_status(lambda: print(run(args)), interrupted="interrupted; nothing was written")
 
 
 def run(args: argparse.Namespace) -> str:

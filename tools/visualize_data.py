@@ -94,15 +94,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 def write_pictures(arguments: argparse.Namespace) -> None:
     if arguments.max < 1:
         raise InputError(f"expected --max of at least 1, got {arguments.max}")
+    config = None
+    if arguments.config_file is not None:  # which may name data sets of its own
+        dataset = ["DATASETS.TRAIN", f"({arguments.name!r},)", "DATALOADER.NUM_WORKERS", "0"]
+        config = load_config(arguments.config_file, [*arguments.opts, *dataset])
     if arguments.source == "annotation":
         total = sum(record["length"] for record in load_dataset(arguments.name))
         pictures = draw_annotations(arguments.name)
     else:
-        if arguments.config_file is None:
+        if config is None:
             raise InputError("expected --config-file with --source dataloader, for its INPUT")
         total = arguments.max
-        dataset = ["DATASETS.TRAIN", f"({arguments.name!r},)", "DATALOADER.NUM_WORKERS", "0"]
-        pictures = draw_clips(load_config(arguments.config_file, [*arguments.opts, *dataset]))
+        pictures = draw_clips(config)
     total = min(total, arguments.max)
     for name, picture in tqdm(islice(pictures, total), total=total, unit="picture"):
         write_picture(arguments.output / name, picture)

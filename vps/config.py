@@ -7,7 +7,7 @@ line alike.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from vps.d2.config import CfgNode as CN
 from vps.d2.config import get_cfg
@@ -16,9 +16,13 @@ from vps.structures import InputError
 # What CfgNode raises for unknown keys and for values of another type; TypeError: an empty file.
 _CONFIG_ERRORS = (KeyError, TypeError, ValueError, AssertionError, AttributeError)
 
+ConfigUse = Callable[[CN], None]
+_USERS: list[ConfigUse] = []
+
 
 def add_vps_config(cfg: CN) -> None:
     """Add the keys of this project to ``cfg``, in place."""
+    _add_datasets(cfg)
     _add_input(cfg)
     _add_model(cfg)
     _add_vpsnet(cfg)
@@ -30,14 +34,29 @@ def add_vps_config(cfg: CN) -> None:
 def load_config(config_file: str | os.PathLike, opts: Sequence[str] = ()) -> CN:
     """Read a YAML file over the defaults, then ``opts`` = [key, value, key, value, ...]; frozen.
 
+    Where ``vps.data`` is imported, the data sets of DATASETS.FOLDERS are registered.
+
     Raises:
         InputError: the file is missing or no YAML, or a key is unknown; names the file and the key.
+            Or one of DATASETS.FOLDERS is no folder with categories.
     """
     cfg = get_cfg()
     add_vps_config(cfg)
     merge_config(cfg, config_file, opts)
     cfg.freeze()
+    for use in _USERS:
+        use(cfg)
     return cfg
+
+
+def on_load(use: ConfigUse) -> ConfigUse:
+    """A decorator: call ``use(cfg)`` with every config that ``load_config`` reads from now on.
+
+    For what has to be in place before names in a config mean something; rooms above this one say so
+    when they are imported.
+    """
+    _USERS.append(use)
+    return use
 
 
 def merge_config(cfg: CN, config_file: str | os.PathLike, opts: Sequence[str] = ()) -> None:
@@ -59,6 +78,12 @@ def merge_config(cfg: CN, config_file: str | os.PathLike, opts: Sequence[str] = 
 
 def _first(error: Exception) -> str:
     return str(error.args[0]) if error.args else type(error).__name__
+
+
+def _add_datasets(cfg: CN) -> None:
+    # Data sets of one's own, as (name, folder) each: folders with frames/, ids/ and categories.json
+    # (datasets/README.md, "Your own data"), whose names TRAIN and TEST may then hold.
+    cfg.DATASETS.FOLDERS = ()
 
 
 def _add_input(cfg: CN) -> None:

@@ -177,6 +177,16 @@ def test_a_pkl_file_runs_no_code(tmp_path, host):
     assert not (tmp_path / "boom").exists()
 
 
+def test_a_pkl_file_has_one_codec(tmp_path, host):
+    if host == "detectron2":
+        pytest.skip("real Detectron2 reads .pkl files with plain pickle")
+    (tmp_path / "codec.pkl").write_bytes(
+        b"c_codecs\nencode\n(X\x01\x00\x00\x00aX\x03\x00\x00\x00hextR."
+    )
+    with pytest.raises(pickle.UnpicklingError, match="'hex' is not allowed"):
+        DetectionCheckpointer(small_model()).load(str(tmp_path / "codec.pkl"))
+
+
 @pytest.mark.parametrize("content", [b"", b"\x80\x02}q\x00U", b"no pickle at all", b"\x80\x02]."])
 def test_a_damaged_pkl_file_is_named(tmp_path, host, content):
     if host == "detectron2":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,3 +79,9 @@ def flip_bit(path: Path, place: int) -> None:
 
 def write_picture(path: Path, shape: tuple[int, int], mode: str = "RGB") -> None:
     Image.new(mode, shape[::-1]).save(path)
+
+
+def assert_found(problems: list[Problem], kinds: str | tuple[str, ...], sentence: str) -> None:
+    kinds = {kinds} if isinstance(kinds, str) else {*kinds}
+    assert {problem.kind for problem in problems} == kinds, problems
+    assert any(re.search(sentence, problem.message) for problem in problems), problems

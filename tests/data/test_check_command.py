@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from check_world import World, cut, write_picture
 from test_check_faults import FAULTS
-from test_check_layouts import OBJECT_FAULTS, OTHER_FAULTS, RAW_NUMBERS
+from test_check_layouts import OBJECT_FAULTS, OTHER_FAULTS
+from test_check_vipseg_raw import RAW_NUMBERS
 
 from vps.d2.data import DatasetCatalog, MetadataCatalog
 from vps.data import register_panoptic_video
@@ -110,7 +111,7 @@ def test_a_folder_without_a_name(world, capsys):
         (["no_such_set"], "'no_such_set' is not a registered"),
         ([NAME, "--workers", "0"], "expected 1 process or more, got 0"),
         (["no/such/folder", "--layout", "panoptic"], "no/such/folder, which is none"),
-        ([".", "--layout", "coco"], "a layout of panoptic, vipseg_raw, got 'coco'"),
+        ([".", "--layout", "coco"], "a layout of panoptic, folder, vipseg_raw, got 'coco'"),
     ],
 )
 def test_bad_usage(world, capsys, arguments, sentence):

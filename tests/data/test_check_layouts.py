@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from check_world import cut
+from check_world import assert_found, cut
 from PIL import Image
 
 from vps.d2.data import DatasetCatalog, MetadataCatalog
 from vps.data import datasets
 from vps.data.catalog import register_videos
-from vps.data.check import Problem, Severity, check_dataset, check_source
-from vps.data.check.folder import folder_source
+from vps.data.check import Severity, check_dataset
 from vps.data.object_videos import OBJECT_CATEGORIES, make_object_record
 from vps.data.shapes_world.layouts import default_splits, write_layout
 from vps.io.index_png import write_index_png
@@ -263,12 +261,6 @@ def test_a_fault_of_given_objects_is_found(register, tmp_path, plant, kinds, sen
     assert_found(list(check_dataset(val)), kinds, sentence)
 
 
-def assert_found(problems: list[Problem], kinds: str | tuple[str, ...], sentence: str) -> None:
-    kinds = {kinds} if isinstance(kinds, str) else {*kinds}
-    assert {problem.kind for problem in problems} == kinds, problems
-    assert any(re.search(sentence, problem.message) for problem in problems), problems
-
-
 def test_the_sound_objects_have_no_problem(register, tmp_path):
     Objects(tmp_path)
     assert list(check_dataset(register("viposeg", tmp_path)[1])) == []
@@ -298,8 +290,8 @@ OTHER_FAULTS = [
         "davis",
         "val",
         lambda root: paint(root / "Annotations/480p/shapes-val-0/00003.png", 200),
-        ("object-unlisted", "object-never-given"),
-        r"got object 200 in .*00003\.png",
+        ("object-ignored",),
+        r"got object 200 in .*00003\.png: it counts as background",
     ),
     (
         "davis",
@@ -307,6 +299,13 @@ OTHER_FAULTS = [
         lambda root: paint(root / "Annotations/480p/shapes-val-0/00003.png", 255),
         (),  # void
         "",
+    ),
+    (
+        "ytvos",
+        "val",
+        lambda root: paint(last(root / "valid/Annotations_gt"), 200),
+        ("object-unlisted", "object-never-given"),
+        r"got object 200 in .*Annotations_gt",
     ),
     (
         "ytvos",
@@ -324,6 +323,10 @@ OTHER_FAULTS = [
 def add_object(meta: Path) -> None:
     objects = {"99": {"frames": ["00000"]}}
     edit(meta, lambda c: next(iter(c["videos"].values()))["objects"].update(objects))
+
+
+def last(folder: Path) -> Path:
+    return sorted(folder.rglob("*.png"))[-1]
 
 
 def paint(path: Path, value: int) -> None:
@@ -344,75 +347,6 @@ def test_a_fault_of_other_layouts_is_found(
         assert_found(problems, kinds, sentence)
     else:
         assert problems == []
-
-
-# ---- VIPSeg as it is downloaded ----
-
-# number in a raw mask, kind (None: sound), what the sentence says
-RAW_NUMBERS = [
-    (1, None, ""),
-    (61, "thing-without-instance", "got 61, the thing person without an instance"),
-    (6100, None, ""),
-    (6199, "too-many-instances", "got 6199, instance 99 of person.*read as class 62"),
-    (255, "stray-255", "got 255, which is void elsewhere"),
-    (201, "stuff-with-instance", "got 201, an instance of the stuff ceiling"),
-    (12500, "number-unknown", "got 12500, but there is no class 125"),
-]
-
-
-@pytest.mark.parametrize(("number", "kind", "sentence"), RAW_NUMBERS)
-def test_numbers_of_raw_vipseg(tmp_path, number, kind, sentence):
-    raw_vipseg(tmp_path, number)
-    problems = list(check_source(folder_source(tmp_path, "vipseg_raw")))
-    if kind is None:
-        assert problems == []
-    else:
-        assert_found(problems, kind, sentence)
-
-
-def raw_vipseg(root: Path, number: int = 0) -> None:
-    """Two frames of one video; ``number`` is painted into the second."""
-    for t in range(2):
-        labels = np.full((6, 8), 1, np.uint16)
-        labels[2:, 2:] = 6100
-        labels[0, 0] = number if t else 0
-        for folder in ("imgs", "panomasks"):
-            (root / folder / "12_x").mkdir(parents=True, exist_ok=True)
-        Image.fromarray(labels).save(root / f"panomasks/12_x/{t:08d}.png")
-        Image.new("RGB", (8, 6)).save(root / f"imgs/12_x/{t:08d}.jpg")
-    (root / "train.txt").write_text("12_x\n")
-
-
-@pytest.mark.parametrize(
-    ("plant", "kinds", "sentence"),
-    [
-        (lambda r: (r / "train.txt").unlink(), "index-unreadable", "train.txt"),
-        (lambda r: (r / "val.txt").write_text("12_x\n"), "video-twice", "video 12_x in one list"),
-        (
-            lambda r: (r / "val.txt").write_text("gone\n"),
-            ("video-missing", "video-empty"),
-            "imgs/gone",
-        ),
-        (lambda r: (r / "panomasks/12_x/00000001.png").unlink(), "label-missing", "00000001"),
-        (lambda r: (r / "imgs/12_x/00000001.jpg").unlink(), "picture-missing", "00000001"),
-        (
-            lambda r: Image.new("RGB", (8, 6)).save(r / "panomasks/12_x/00000001.png"),
-            "label-format",
-            "one channel, 8 or 16 bits, got mode RGB",
-        ),
-        (
-            lambda r: Image.fromarray(np.ones((3, 8), np.uint16)).save(
-                r / "panomasks/12_x/00000000.png"
-            ),
-            "label-size",
-            "expected 6x8 .*got 3x8",
-        ),
-    ],
-)
-def test_a_fault_of_raw_vipseg_is_found(tmp_path, plant, kinds, sentence):
-    raw_vipseg(tmp_path)
-    plant(tmp_path)
-    assert_found(list(check_source(folder_source(tmp_path, "vipseg_raw"))), kinds, sentence)
 
 
 def test_records_of_a_loader_of_its_own(tmp_path):

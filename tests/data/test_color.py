@@ -112,3 +112,17 @@ def test_blur_keeps_the_mean_and_spreads_by_sigma():
 def test_bad_settings(arguments: dict, message: str):
     with pytest.raises(InputError, match=message):
         ColorAugmentation(**arguments)
+
+
+@pytest.mark.parametrize("per_frame", [False, True])
+def test_in_place_is_the_same(per_frame):
+    color = ColorAugmentation(**STRONG, per_frame=per_frame)
+    for seed in range(5):
+        before = CLIP.copy()
+        changed = color(CLIP, np.random.default_rng(seed))
+        assert np.array_equal(CLIP, before)
+        planes = np.ascontiguousarray(CLIP.transpose(0, 3, 1, 2))
+        color.change_in_place(planes, np.random.default_rng(seed))
+        assert np.array_equal(planes.transpose(0, 2, 3, 1), changed)
+    with pytest.raises(ValueError, match="contiguous"):
+        color.change_in_place(CLIP.transpose(0, 3, 1, 2), np.random.default_rng(0))

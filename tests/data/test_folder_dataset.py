@@ -5,6 +5,7 @@ stands there.
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,14 @@ import pytest
 from dataset_trees import HEIGHT, WIDTH, edit_json, save_ids, save_index, save_json, save_picture
 from PIL import Image
 
-from vps.data import index_folder_dataset, load_dataset, register_folder_dataset
+from vps.config import load_config
+from vps.data import (
+    dataset_categories,
+    index_folder_dataset,
+    load_dataset,
+    register_folder_dataset,
+    register_folders,
+)
 from vps.io import read_ground_truth
 from vps.structures import InputError
 
@@ -122,7 +130,7 @@ def test_bad_folders(folder: Path, damage: Callable, message: str):
 
 def test_a_folder_without_index(folder: Path, name: str):
     register_folder_dataset(name, folder)
-    with pytest.raises(InputError, match=r"panoptic.json does not exist.*index_folder_dataset"):
+    with pytest.raises(InputError, match=r"panoptic.json does not exist.*prepare_folder\.py"):
         load_dataset(name)
 
 
@@ -132,9 +140,12 @@ def test_the_recipe_of_the_readme(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
+    load_script: Callable,
     name: str,
 ):
-    """The folders that the text names, the classes that it lists, and then its code as it is."""
+    """The folders that the text names, the classes that it lists, and then its code as it is; and
+    its config file with its commands, which find the same data.
+    """
     text = (repository / "datasets" / "README.md").read_text(encoding="utf-8")
     section = text.partition("## Your own data")[2].partition("\n## ")[0]
     recipe = re.findall(r"```python\n(.*?)```", section, re.DOTALL)[0]
@@ -148,6 +159,43 @@ def test_the_recipe_of_the_readme(
         (root / "categories.json").write_text(classes)
     assert len(recipe.splitlines()) <= 12
     exec(compile(recipe, "README.md", "exec"), {"__name__": "__main__"})
-    assert capsys.readouterr().out == "crossing 2 frames, 1 with labels\n"
+    assert capsys.readouterr().out == "crossing: 1 of 2 labelled\n"
     truth = read_ground_truth(load_dataset("street_val")[0], 0)
     assert truth.segments.keys() == {1, 2001, 2002}
+
+    shutil.rmtree(tmp_path / "datasets" / "street" / "val" / "panoptic")
+    (config,) = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    config = config.replace("shapes_vps/", f"{repository}/configs/shapes_vps/")
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "street.yaml").write_text(config)
+    commands = [line for line in section.splitlines() if line.startswith("python ")]
+    assert [command.split()[1] for command in commands] == [
+        "datasets/prepare_folder.py",
+        "datasets/check.py",
+        "tools/visualize_data.py",
+        "tools/train_net.py",
+    ]
+    for command in commands[:3]:
+        script, *options = command.partition("#")[0].split()[1:]
+        assert load_script(script).main(options) == 0, command
+    assert len(list((tmp_path / "output" / "look").rglob("*.*"))) == 2
+
+
+@pytest.mark.parametrize(
+    "pairs", [["street", "datasets/street"], [["street"]], [["street", 1]], [["a", "b", "c"]]]
+)
+def test_folders_are_pairs(pairs: list):
+    with pytest.raises(InputError, match=r"expected a list of \(name, folder\) in DATASETS"):
+        register_folders(pairs)
+
+
+def test_folders_of_a_config(folder: Path, tmp_path: Path, name: str):
+    config = tmp_path / "street.yaml"
+    config.write_text(f"DATASETS:\n  FOLDERS: [['{name}', '{folder}']]\n")
+    load_config(config)
+    assert [c.name for c in dataset_categories(name)] == ["road", "car"]
+    load_config(config)  # a name may be registered again
+    more = f"(('{name}_again', '{folder}'), ('{name}_none', '{tmp_path / 'none'}'))"
+    with pytest.raises(InputError, match=r"none/categories\.json"):
+        load_config(config, ["DATASETS.FOLDERS", more])
+    assert dataset_categories(f"{name}_again") == dataset_categories(name)

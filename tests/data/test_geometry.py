@@ -134,3 +134,23 @@ def test_a_small_frame_is_padded_to_the_crop():
     assert new_ids.shape == (2, 48, 40)
     assert (new_ids == 0).sum() == 2 * 18 * 40
     assert (images[new_ids == 0] == (124, 116, 104)).all()
+
+
+@pytest.mark.parametrize("flip", ["none", "horizontal", "vertical"])
+@pytest.mark.parametrize("resized", [(4, 5), (8, 10), (23, 31)])
+def test_a_sample_of_a_crop_is_part_of_it(resized, flip):
+    ids = np.random.default_rng(0).integers(0, 2**24, (8, 10), dtype=np.int32)
+    crop = (1, 0, resized[0] - 1, resized[1] - 2)
+    geometry = ClipGeometry((8, 10), resized, crop, flip=flip)
+    whole, sample = geometry.crop_ids(ids), geometry.crop_ids(ids, step=3)
+    assert whole.shape == crop[2:]
+    assert sample.shape == tuple(-(-side // 3) for side in crop[2:])
+    unflipped = {"none": 1, "horizontal": np.s_[:, ::-1], "vertical": np.s_[::-1]}[flip]
+    if flip != "none":
+        whole, sample = whole[unflipped], sample[unflipped]
+    assert np.array_equal(sample, whole[::3, ::3])
+    padded = ClipGeometry((8, 10), resized, crop, (30, 40), flip).change_ids(ids)
+    if flip != "none":
+        padded = padded[unflipped]
+    assert np.array_equal(padded[: crop[2], : crop[3]], whole)
+    assert (padded == 0).sum() >= 30 * 40 - whole.size

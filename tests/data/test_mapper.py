@@ -179,3 +179,16 @@ def test_an_item_can_be_a_video(shapes_records: list):
     assert {sample["frame_ids"][0] for sample in drawn} == {"00000", "00002", "00004"}
     with pytest.raises(InputError, match=r"CLIP\.ITEM"):
         ClipDataset(shapes_records, mapper, seed=0, item="clip")
+
+
+def test_optional_packages_change_nothing(shapes_records: list, monkeypatch: pytest.MonkeyPatch):
+    """Label PNGs are read by numba, by FFmpeg or by Pillow: the samples are the same."""
+    mapper = ClipMapper(clip_sampler=PAIR, augmentation=AUGMENTATION)
+    samples = []
+    for numba, ffmpeg in (("1", True), ("0", True), ("0", False)):
+        monkeypatch.setenv("VPS_NUMBA", numba)
+        if not ffmpeg:
+            monkeypatch.setattr("vps.io.panoptic.read_plain_ids", lambda path: None)
+        samples.append(mapper(shapes_records[0], 2, np.random.default_rng(3)))
+    assert equal(samples[0], samples[1])
+    assert equal(samples[0], samples[2])

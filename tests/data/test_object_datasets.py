@@ -239,6 +239,10 @@ def test_davis_2017(davis: Path, name: str):
     assert truth.ids[0].tolist() == [0, 2, 2, 5, 5, 0]
     assert truth.segments.keys() == {2, 5}
     assert read_ground_truth(records[0], 2).segments == {}
+    save_index(davis / "Annotations/480p/bee/00001.png", [0, 2, 7, 5, 9, 255])
+    truth = read_ground_truth(records[0], 1)  # 7 and 9 are not in the first mask
+    assert truth.ids[0].tolist() == [0, 2, 0, 5, 0, 0]
+    assert truth.segments.keys() == {2, 5}
     (record,) = load_dataset("tree_test_dev")
     assert record["labelled"] == [False] * 3
     assert record["reference_file_names"][1:] == [None, None]

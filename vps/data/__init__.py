@@ -17,7 +17,11 @@ from vps.data.datasets import (
     register_vosw,
     register_youtube_vos,
 )
-from vps.data.folder_dataset import index_folder_dataset, register_folder_dataset
+from vps.data.folder_dataset import (
+    index_folder_dataset,
+    register_folder_dataset,
+    register_folders,
+)
 from vps.data.leakage import shared_videos, warn_of_leakage
 from vps.data.loader import build_test_loader, build_train_loader
 from vps.data.mapper import ClipMapper
@@ -35,6 +39,7 @@ __all__ = [
     "register_davis",
     "register_davis2016",
     "register_folder_dataset",
+    "register_folders",
     "register_panoptic_video",
     "register_shapes",
     "register_videos",

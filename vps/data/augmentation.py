@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from PIL import Image
@@ -16,6 +17,8 @@ from PIL import Image
 from vps.data.color import ColorAugmentation, change_color
 from vps.data.geometry import FILTERS, ClipGeometry, resize_ids, resize_image
 from vps.structures import InputError, LabelRuns
+
+_SAMPLE_STEP = 16  # pixels
 
 __all__ = [
     "ClipAugmentation",
@@ -105,7 +108,9 @@ class ClipAugmentation:
             [T, H', W']. No id is new.
         """
         geometry = self.draw_geometry(ids, things, rng)
-        new_ids = np.stack([geometry.change_ids(frame) for frame in ids])
+        new_ids = np.empty((len(ids), *geometry.size), np.int32)
+        for changed, frame in zip(new_ids, ids):
+            changed[:] = geometry.change_ids(frame)
         color = self.pad_color or (0, 0, 0)
         planes = np.empty((len(images), 3, *geometry.size), np.uint8)
         for plane, image in zip(planes, images):
@@ -113,8 +118,8 @@ class ClipAugmentation:
                 image, interpolation=self.interpolation, pad_color=color
             )
             plane[:] = changed.transpose(2, 0, 1)
-        new_images = planes.transpose(0, 2, 3, 1)  # (T, H', W', 3)
-        return self.color(new_images, rng), new_ids
+        self.color.change_in_place(planes, rng)
+        return planes.transpose(0, 2, 3, 1), new_ids
 
     def draw_geometry(
         self, ids: Sequence[np.ndarray], things: Collection[int], rng: np.random.Generator
@@ -149,19 +154,27 @@ class ClipAugmentation:
         crop_height, crop_width = _CROP_SIZES[self.crop_type](height, width, self.crop_size, rng)
         if self.pad_color is not None:
             geometry = replace(geometry, padded=tuple(int(side) for side in self.crop_size))
-        wanted = self._find_wanted(geometry, ids, things)
+        things = set(things)
+        frames = ids[:1] if self.min_object_area else ids
+        zoom = height * width / frames[0].size
+
+        @cache
+        def wanted(t: int) -> list[int]:
+            return self._find_wanted(frames[t], zoom, things)
+
         for _ in range(self.crop_tries):
             top = int(rng.integers(height - crop_height + 1))
             left = int(rng.integers(width - crop_width + 1))
             geometry = replace(geometry, crop=(top, left, crop_height, crop_width))
             if all(
-                _largest(geometry.crop_ids(frame), keys) > self.min_object_area
-                for frame, keys in wanted
+                self._surely_keeps(geometry, frame, things)
+                or _shows_one(geometry.crop_ids(frame), wanted(t), self.min_object_area)
+                for t, frame in enumerate(frames)
             ):
                 return geometry
         # Things are small or far apart: around one pixel of one, in the first frame that has any.
-        frame, keys = wanted[0]
-        rows, columns = np.nonzero(np.isin(resize_ids(frame, geometry.resized), list(keys)))
+        t = next(t for t in range(len(frames)) if wanted(t))
+        rows, columns = np.nonzero(np.isin(resize_ids(frames[t], geometry.resized), wanted(t)))
         if not len(rows):  # too small to survive the resizing
             return geometry
         chosen = rng.integers(len(rows))
@@ -169,23 +182,23 @@ class ClipAugmentation:
         left = int(np.clip(columns[chosen] - crop_width // 2, 0, width - crop_width))
         return replace(geometry, crop=(top, left, crop_height, crop_width))
 
-    def _find_wanted(
-        self, geometry: ClipGeometry, ids: Sequence[np.ndarray], things: Collection[int]
-    ) -> list[tuple[np.ndarray, set[int]]]:
-        """The frames that a crop has to keep something of, and the ids of which it is enough to
-        keep one.
+    def _surely_keeps(self, geometry: ClipGeometry, frame: np.ndarray, things: set[int]) -> bool:
+        """Whether a few pixels already show that the crop keeps a thing, which is far cheaper."""
+        if self.min_object_area:
+            return False  # an area takes all of them
+        sample = geometry.crop_ids(frame, step=_SAMPLE_STEP)
+        return not things.isdisjoint(sample.ravel().tolist())
+
+    def _find_wanted(self, frame: np.ndarray, zoom: float, things: set[int]) -> list[int]:
+        """The ids of which it is enough for a crop to keep one, the largest first; none where the
+        frame shows nothing. Areas grow by ``zoom``.
         """
-        wanted = []
-        for frame in ids[:1] if self.min_object_area else ids:
-            areas = _areas(frame)
-            if self.min_object_area:
-                zoom = geometry.resized[0] * geometry.resized[1] / frame.size
-                preferred = {k for k, area in areas.items() if area * zoom > self.min_object_area}
-            else:
-                preferred = areas.keys() & set(things)
-            if areas:
-                wanted.append((frame, preferred or set(areas)))
-        return wanted
+        areas = _areas(frame)
+        if self.min_object_area:
+            preferred = {k for k, area in areas.items() if area * zoom > self.min_object_area}
+        else:
+            preferred = areas.keys() & things
+        return sorted(preferred or areas, key=areas.__getitem__, reverse=True)
 
 
 def _areas(ids: np.ndarray) -> dict[int, int]:
@@ -193,9 +206,13 @@ def _areas(ids: np.ndarray) -> dict[int, int]:
     return {key: area for key, area in zip(keys.tolist(), areas.tolist()) if key != 0}
 
 
-def _largest(ids: np.ndarray, keys: set[int]) -> int:
-    """Pixels of the largest of these segments."""
-    return max((area for key, area in _areas(ids).items() if key in keys), default=0)
+def _shows_one(ids: np.ndarray, keys: list[int], area: int) -> bool:
+    """Whether one of these segments has more than ``area`` pixels, or there is none."""
+    # The largest of the frame decides nearly always, and to count one is far cheaper than all.
+    if not keys or np.count_nonzero(ids == keys[0]) > area:
+        return True
+    areas = _areas(ids)
+    return any(areas.get(key, 0) > area for key in keys)
 
 
 def shortest_edge_size(height: int, width: int, short_edge: int, max_size: int) -> tuple[int, int]:

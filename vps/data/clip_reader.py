@@ -64,7 +64,7 @@ class OpenClip:
         if t not in self._truths:
             self._truths[t] = self._cache.get(
                 self._record["pan_seg_file_names"][t],
-                lambda: read_ground_truth(self._record, t),
+                lambda: read_ground_truth(self._record, t, trusted=True),
                 lambda truth: truth.ids.nbytes,
             )
         return self._truths[t]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from vps.structures import InputError
 
@@ -59,29 +58,41 @@ class ColorAugmentation:
             )
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Change the colours of a clip uint8 [T, H, W, 3]; fastest on a view of [T, 3, H, W]."""
-        if not self.per_frame:
-            return self._change(images, rng)
-        changed = [self._change(image[None], rng).transpose(0, 3, 1, 2) for image in images]
-        return np.concatenate(changed).transpose(0, 2, 3, 1)
+        """Change the colours of a clip uint8 [T, H, W, 3]; itself where nothing ever changes."""
+        if not (self._jitters or self.grayscale_probability or self.blur_probability):
+            return images
+        planes = np.array(images.transpose(0, 3, 1, 2), order="C")
+        self.change_in_place(planes, rng)
+        return planes.transpose(0, 2, 3, 1)
 
-    def _change(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """The same change for all frames of uint8 [T, H, W, 3]."""
+    def change_in_place(self, planes: np.ndarray, rng: np.random.Generator) -> None:
+        """The same to contiguous uint8 [T, 3, H, W], without a copy."""
+        if not planes.flags.c_contiguous:  # reshaped it would be a copy, and nothing would happen
+            raise ValueError("expected contiguous planes [T, 3, H, W] to change in place")
+        for part in np.split(planes, len(planes)) if self.per_frame else [planes]:
+            self._change(part, rng)
+
+    @property
+    def _jitters(self) -> bool:
         saturation = self.jitter if self.saturation is None else self.saturation
+        return max(self.jitter, saturation, self.hue) > 0
+
+    def _change(self, planes: np.ndarray, rng: np.random.Generator) -> None:
+        """The same change for all frames of uint8 [T, 3, H, W]."""
         # A number is drawn only where it decides something, so that a key that is not used leaves
         # all samples as they were.
-        if max(self.jitter, saturation, self.hue) > 0 and _happens(self.jitter_probability, rng):
+        if self._jitters and _happens(self.jitter_probability, rng):
+            saturation = self.jitter if self.saturation is None else self.saturation
             limits = np.array([self.jitter, self.jitter, saturation])
             factors = 1 + rng.uniform(-limits, limits)
             turn = rng.uniform(-self.hue, self.hue) if self.hue > 0 else 0.0
-            images = change_color(images, *factors, hue=turn)
+            _recolor(planes, planes, *factors, hue=turn)
         if _happens(self.grayscale_probability, rng):
-            images = change_color(images, 1, 1, 0)
+            _recolor(planes, planes, 1, 1, 0)
         if _happens(self.blur_probability, rng):
             sigma = rng.uniform(*self.blur_sigma)
-            blurred = [blur_image(image, sigma).transpose(2, 0, 1) for image in images]
-            images = np.stack(blurred).transpose(0, 2, 3, 1)
-        return images
+            for plane in planes:
+                plane[:] = _blur(plane, sigma)
 
 
 def _happens(probability: float, rng: np.random.Generator) -> bool:
@@ -103,19 +114,32 @@ def change_color(
     ``hue`` turns the colours by this share of a full circle, about the axis of gray (in YIQ), which
     leaves their luma.
     """
+    planes = _as_planes(images)
+    changed = np.empty_like(planes)
+    _recolor(planes, changed, brightness, contrast, saturation, hue=hue)
+    return changed.transpose(0, 2, 3, 1)
+
+
+def _recolor(
+    planes: np.ndarray,
+    changed: np.ndarray,
+    brightness: float,
+    contrast: float,
+    saturation: float,
+    *,
+    hue: float = 0.0,
+) -> None:
+    """``change_color`` from uint8 [T, 3, H, W] into such an array, which may be the same."""
     # All are affine in RGB, so that one product with a 3x3 matrix does them.
     matrix = saturation * np.eye(3) + (1 - saturation) * _LUMA[:, None]
     if hue != 0:
         matrix = matrix @ hue_matrix(hue)
-    offset = (1 - contrast) * brightness * _mean_luma(images)
+    offset = (1 - contrast) * brightness * _mean_luma(planes)
     matrix = (contrast * brightness * matrix.T).astype(np.float32)
-    planes = _as_planes(images)
-    changed = np.empty_like(planes)
     for old, new in zip(_strips(planes), _strips(changed)):
         values = matrix @ old.astype(np.float32)  # (3, pixels)
         values += np.float32(offset + 0.5)
         new[:] = np.clip(values, 0, 255, out=values)
-    return changed.transpose(0, 2, 3, 1)
 
 
 def _as_planes(images: np.ndarray) -> np.ndarray:
@@ -130,9 +154,8 @@ def _strips(planes: np.ndarray) -> Iterator[np.ndarray]:
             yield frame[:, begin : begin + _STRIP]
 
 
-def _mean_luma(images: np.ndarray) -> float:
-    """Mean luma 0..255 of uint8 [T, H, W, 3]."""
-    planes = _as_planes(images)
+def _mean_luma(planes: np.ndarray) -> float:
+    """Mean luma 0..255 of uint8 [T, 3, H, W]."""
     sums = planes.reshape(len(planes), 3, -1).sum(axis=2, dtype=np.uint32).sum(axis=0)
     return float(sums @ _LUMA) * 3 / planes.size
 
@@ -149,14 +172,32 @@ def blur_image(image: np.ndarray, sigma: float) -> np.ndarray:
 
     Beyond the border the picture goes on with its outermost pixels.
     """
+    return _blur(_as_planes(image[None])[0], sigma).transpose(1, 2, 0)
+
+
+def _blur(planes: np.ndarray, sigma: float) -> np.ndarray:
+    """``blur_image`` of uint8 [3, H, W]."""
     reach = max(int(np.ceil(3 * sigma)), 1)
     weights = np.exp(-0.5 * (np.arange(reach + 1) / max(sigma, 1e-3)) ** 2)
     weights /= weights[0] + 2 * weights[1:].sum()
-    planes = torch.from_numpy(_as_planes(image[None])).float()
-    for axis, padding in ((2, (0, 0, reach, reach)), (3, (reach, reach, 0, 0))):
-        padded, length = F.pad(planes, padding, mode="replicate"), planes.shape[axis]
-        planes = padded.narrow(axis, reach, length) * float(weights[0])
-        for distance, weight in enumerate(weights[1:].tolist(), start=1):
-            for start in (reach - distance, reach + distance):
-                planes.add_(padded.narrow(axis, start, length), alpha=weight)
-    return (planes[0] + 0.5).clamp_(0, 255).byte().permute(1, 2, 0).numpy()
+    blurred = torch.from_numpy(planes)
+    for axis in (1, 2):
+        blurred = _blur_axis(blurred, axis, weights.tolist())
+    # NumPy turns floats into bytes seven times as fast as PyTorch does.
+    return blurred.add_(0.5).numpy().astype(np.uint8)
+
+
+def _blur_axis(planes: torch.Tensor, axis: int, weights: list[float]) -> torch.Tensor:
+    """Blur [3, H, W] of any type along one axis, to float; ``weights`` by the distance."""
+    reach, length = len(weights) - 1, planes.shape[axis]
+    shape = list(planes.shape)
+    shape[axis] += 2 * reach
+    padded = torch.empty(shape)
+    padded.narrow(axis, reach, length).copy_(planes)  # also converts it
+    padded.narrow(axis, 0, reach).copy_(planes.narrow(axis, 0, 1))
+    padded.narrow(axis, reach + length, reach).copy_(planes.narrow(axis, length - 1, 1))
+    blurred = padded.narrow(axis, reach, length) * weights[0]
+    for distance, weight in enumerate(weights[1:], start=1):
+        for start in (reach - distance, reach + distance):
+            blurred.add_(padded.narrow(axis, start, length), alpha=weight)
+    return blurred

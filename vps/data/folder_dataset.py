@@ -8,7 +8,8 @@ An id PNG has one channel of 8 or 16 bits, or is RGB with the id R + 256 G + 655
 so is 255 unless a category has that id. Pixels of a thing whose value is the category alone are a
 crowd: things whose instances are unknown. A frame without an id PNG is unlabelled.
 
-``index_folder_dataset`` reads the PNGs once and writes what loading needs:
+``index_folder_dataset`` (or datasets/prepare_folder.py) reads the PNGs once and writes what loading
+needs:
 
     <folder>/panoptic/<video>/<frame>.png, <folder>/panoptic.json
 """
@@ -16,13 +17,15 @@ crowd: things whose instances are unknown. A frame without an id PNG is unlabell
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vps.config import on_load
+from vps.d2.config import CfgNode
 from vps.data.catalog import register_videos
 from vps.data.folders import MASKS, PICTURES, Folders, MissingFileError, subfolders
 from vps.data.json_node import JsonNode
@@ -58,11 +61,31 @@ def register_folder_dataset(name: str, folder: str | os.PathLike) -> None:
     register_videos(name, partial(_load, folder, roots, categories), categories, **roots)
 
 
+@on_load
+def _register_of_config(cfg: CfgNode) -> None:
+    register_folders(cfg.DATASETS.FOLDERS)
+
+
+def register_folders(pairs: Sequence[Sequence[str]]) -> None:
+    """Register the data sets that DATASETS.FOLDERS lists as (name, folder) each.
+
+    Raises:
+        InputError: an entry is no such pair; else as ``register_folder_dataset``.
+    """
+    for pair in pairs:
+        if isinstance(pair, str) or len(pair) != 2 or not all(isinstance(v, str) for v in pair):
+            raise InputError(
+                f"expected a list of (name, folder) in DATASETS.FOLDERS, got {pair!r} in it"
+            )
+    for name, folder in pairs:
+        register_folder_dataset(name, folder)
+
+
 def _load(folder: Path, roots: dict[str, str], categories: list[Category]) -> list[VideoRecord]:
     if not (folder / INDEX).exists():
         raise InputError(
-            f"{folder / INDEX} does not exist; make it with "
-            f"vps.data.index_folder_dataset({os.fspath(folder)!r})"
+            f"{folder / INDEX} does not exist; make it with: python datasets/prepare_folder.py "
+            f"{folder} (or vps.data.index_folder_dataset)"
         )
     return load_panoptic_video_json(**roots, categories=categories)
 
@@ -87,6 +110,11 @@ def index_folder_dataset(
     Raises:
         InputError: a file is missing or wrong; names the file.
     """
+    return run_preparation(folder_preparation(folder), workers=workers, progress=progress)
+
+
+def folder_preparation(folder: str | os.PathLike) -> Preparation:
+    """What ``index_folder_dataset`` does; InputError as there."""
     folder = Path(folder)
     categories = read_folder_categories(folder)
     folders = Folders()
@@ -95,7 +123,7 @@ def index_folder_dataset(
         jobs = [_job(folder, video, folders) for video in videos]
     except MissingFileError as error:
         raise InputError(f"expected folders of frames, got {error.found}") from error
-    preparation = Preparation(
+    return Preparation(
         name=folder.resolve().name,
         root=folder,
         jobs=jobs,
@@ -103,7 +131,6 @@ def index_folder_dataset(
         finish=partial(_write_index, categories),
         settings={"categories": [list(category) for category in categories]},
     )
-    return run_preparation(preparation, workers=workers, progress=progress)
 
 
 def read_folder_categories(folder: Path) -> list[Category]:

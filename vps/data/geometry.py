@@ -109,15 +109,35 @@ class ClipGeometry:
 
     def change_ids(self, ids: np.ndarray) -> np.ndarray:
         """Change ids int32 [H, W]: the id under the centre of each new pixel; padding is 0."""
-        return self._finish(self.crop_ids(ids))
+        kept = self.crop_ids(ids)
+        if kept.shape == self.size:
+            return kept
+        changed = np.zeros(self.size, kept.dtype)
+        rows, columns = (slice(size) for size in kept.shape)
+        if self.flip == "vertical":
+            rows = slice(-kept.shape[0], None)
+        elif self.flip == "horizontal":
+            columns = slice(-kept.shape[1], None)
+        changed[rows, columns] = kept
+        return changed
 
-    def crop_ids(self, ids: np.ndarray) -> np.ndarray:
-        """The ids int32 that the crop keeps, neither padded nor flipped."""
+    def crop_ids(self, ids: np.ndarray, *, step: int = 1) -> np.ndarray:
+        """The ids int32 that the crop keeps, flipped but not padded; of every ``step``-th row and
+        column of them.
+        """
         left, top, right, bottom = self.source_box
         height, width = self.kept[2:]
-        rows = top + _nearest(bottom - top, height)
-        columns = left + _nearest(right - left, width)
-        return ids.take(rows, axis=0).take(columns, axis=1)
+        rows = _nearest(bottom - top, height)[::step]
+        columns = left + _nearest(right - left, width)[::step]
+        if self.flip == "vertical":
+            rows = rows[::-1]
+        elif self.flip == "horizontal":
+            columns = columns[::-1]
+        part = ids[top:bottom]
+        if len(rows) < len(part):
+            return part.take(rows, axis=0).take(columns, axis=1)
+        # Rows are repeated last: that is copying, while columns are picked pixel by pixel.
+        return part.take(columns, axis=1).take(rows, axis=0)
 
     def change_flow(self, flow: np.ndarray) -> np.ndarray:
         """Change optical flow float [H, W, 2] = (x, y) in pixels from one frame of the clip to

@@ -20,7 +20,7 @@ from vps.data.clip_sampling import (
 )
 from vps.data.color import ColorAugmentation
 from vps.data.merging import merge_clips
-from vps.data.reference_rules import ReferenceRules, count_areas
+from vps.data.reference_rules import ReferenceRules, count_areas, keep_ids
 from vps.data.synthetic_motion import SyntheticMotion
 from vps.structures import ClipSample, VideoRecord
 
@@ -122,32 +122,43 @@ class ClipMapper:
                 disagree with the record; names the file.
         """
         sample = self._map(record, frame_index, rng)
-        rules = self._reference_rules
-        if draw_item is not None and self._wants_merging(sample, rng):
+        kept = self._find_objects(sample)
+        if draw_item is not None and self._wants_merging(kept, rng):
             for _ in range(_MERGE_TRIES):
                 other = self._map(*draw_item(rng), rng)
-                if (other["ids"] != 0).any():
+                if pasted := self._find_objects(other):
                     break
-            sample = merge_clips(sample, other)
-            if rules is not None:
-                sample["ids"] = torch.from_numpy(rules.keep_given_objects(sample["ids"].numpy()))
-        if rules is not None:
-            ids = rules.limit_objects(sample["ids"].numpy(), sample["segments"], rng)
-            sample["ids"] = torch.from_numpy(ids)
-        # Nothing is left that a reference does not show.
-        shown = sample["ids"] if rules is None else sample["ids"][0]
-        present = count_areas(shown.numpy())
-        sample["segments"] = {key: sample["segments"][key] for key in present}
-        return sample
+            sample = merge_clips(sample, self._keep_objects(other, pasted))
+            kept = self._find_objects(sample)
+        if self._reference_rules is not None:
+            kept = self._reference_rules.limit_objects(kept, sample["segments"], rng)
+        return self._keep_objects(sample, kept)
 
-    def _wants_merging(self, sample: ClipSample, rng: np.random.Generator) -> bool:
+    def _find_objects(self, sample: ClipSample) -> list[int]:
+        """The ids of what a clip shows; with references, of what its reference shows."""
+        ids = sample["ids"].numpy()
+        if self._reference_rules is not None:
+            return self._reference_rules.find_given(ids)
+        return list(count_areas(ids))
+
+    def _keep_objects(self, sample: ClipSample, kept: Sequence[int]) -> ClipSample:
+        """The clip with no other objects than these, in its ids and in its table."""
+        ids = sample["ids"]
+        if self._reference_rules is not None:  # else nothing is left out
+            ids = torch.from_numpy(keep_ids(ids.numpy(), kept))
+        segments = {key: sample["segments"][key] for key in kept}
+        return ClipSample(**{**sample, "ids": ids, "segments": segments})
+
+    def _wants_merging(self, objects: Sequence[int], rng: np.random.Generator) -> bool:
         """Also where a clip of references has lost all of its objects: nothing is learnt of it."""
-        if self._reference_rules is not None and not sample["ids"].any():
+        if self._reference_rules is not None and not objects:
             return True
         return self._merge_probability > 0 and rng.random() < self._merge_probability
 
     def _map(self, record: VideoRecord, target: int, rng: np.random.Generator) -> ClipSample:
-        """One clip, changed; its table of segments may list more than it shows."""
+        """One clip, changed, before objects are chosen; its table of segments may list more than it
+        shows.
+        """
         clip = self._reader.open(record)
         rules = self._reference_rules
         if rules is None:
@@ -169,8 +180,6 @@ class ClipMapper:
         pixels, new_ids = self._change(
             images, ids, [k for k, s in listed.items() if s.isthing], rng
         )
-        if rules is not None:
-            new_ids = rules.keep_given_objects(new_ids)
         return ClipSample(
             images=torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))),
             ids=torch.from_numpy(np.ascontiguousarray(new_ids)),

@@ -30,6 +30,7 @@ def make_object_record(
     labels: Mapping[str, str] | None = None,
     references: Mapping[str, str] | None = None,
     label_coding: LabelCoding = "index",
+    unlisted_is_background: bool = False,
 ) -> VideoRecord:
     """A record of one video.
 
@@ -41,6 +42,7 @@ def make_object_record(
         labels: {name: path of its mask}; masks of other frames are ignored. None: no ground truth.
         references: {name: path of the mask of the objects given there}. None: objects are given
             where they first appear in ``labels``.
+        label_coding, unlisted_is_background: see ``VideoRecord``.
 
     Raises:
         InputError: there is no frame, the first picture cannot be read, or a reference is of no
@@ -65,6 +67,8 @@ def make_object_record(
         ],
         label_coding=label_coding,
     )
+    if unlisted_is_background:
+        record["unlisted_is_background"] = True
     if references is not None:
         if astray := sorted(references.keys() - pictures.keys()):
             raise InputError(

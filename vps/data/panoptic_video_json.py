@@ -143,16 +143,22 @@ def _check_categories(
         category = registered.get(node["id"].whole(least=0))
         if category is None:
             continue  # an error only if a segment has it
-        for field, expected in (("name", category.name), ("isthing", category.isthing)):
-            if field not in node:
-                continue
-            value = node[field].value
-            if value != expected and not (
-                isinstance(value, str) and spellings.get(value) == expected
-            ):
-                raise node[field].error(
-                    f"{expected!r}, as category {category.dataset_id} was registered"
-                )
+        for error in find_other_fields(node, category, spellings):
+            raise error
+
+
+def find_other_fields(
+    node: JsonNode, category: Category, spellings: Mapping[str, str]
+) -> Iterator[InputError]:
+    """An error for each field of a listed category that is not as ``category`` has it."""
+    for field, expected in (("name", category.name), ("isthing", category.isthing)):
+        if field not in node:
+            continue
+        value = node[field].value
+        if value != expected and not (isinstance(value, str) and spellings.get(value) == expected):
+            yield node[field].error(
+                f"{expected!r}, as category {category.dataset_id} was registered"
+            )
 
 
 def _by_name(nodes: JsonNode, field: str) -> dict[str, JsonNode]:

@@ -79,34 +79,31 @@ class ReferenceRules:
                 break
         return frames
 
-    def keep_given_objects(self, ids: np.ndarray) -> np.ndarray:
-        """Turn everything into 0 that the reference, frame 0, does not show well enough."""
+    def find_given(self, ids: np.ndarray) -> list[int]:
+        """The ids, ascending, that the reference, frame 0, shows well enough; all others have to
+        be turned into 0 (``keep_ids``).
+        """
         areas = count_areas(ids[0])
-        return keep_ids(ids, [key for key, area in areas.items() if area > self.min_object_area])
+        return [key for key, area in areas.items() if area > self.min_object_area]
 
     def limit_objects(
-        self, ids: np.ndarray, segments: Mapping[int, Segment], rng: np.random.Generator
-    ) -> np.ndarray:
-        """Turn objects beyond ``max_objects`` into 0, a random choice of them.
-
-        No frame may show what the reference, frame 0, does not: ``keep_given_objects`` comes first.
-        """
-        present = list(count_areas(ids[0]))
+        self, given: Sequence[int], segments: Mapping[int, Segment], rng: np.random.Generator
+    ) -> list[int]:
+        """Of the objects that are given at most ``max_objects``, a random choice; ascending."""
         if not self.max_objects:
-            return ids
+            return list(given)
         if len(self.max_objects) == 1:
-            kinds = [present]
+            kinds = [given]
         else:
             kinds = [
-                [key for key in present if segments[key].isthing],
-                [key for key in present if not segments[key].isthing],
+                [key for key in given if segments[key].isthing],
+                [key for key in given if not segments[key].isthing],
             ]
-        kept = [
-            key
+        return sorted(
+            int(key)
             for keys, limit in zip(kinds, self.max_objects)
             for key in (rng.choice(keys, limit, replace=False) if len(keys) > limit else keys)
-        ]
-        return ids if len(kept) == len(present) else keep_ids(ids, kept)
+        )
 
 
 def count_areas(ids: np.ndarray) -> dict[int, int]:

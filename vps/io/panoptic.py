@@ -18,6 +18,7 @@ from vps.io.atomic import atomic_write
 from vps.io.images import colour_words, open_image
 from vps.io.index_png import VOID_LABEL
 from vps.io.png_file import read_png_file
+from vps.io.png_ids import read_plain_ids
 from vps.io.png_runs import RGB, decode_runs
 from vps.structures import (
     MAX_ID,
@@ -53,15 +54,22 @@ def read_panoptic_runs(path: str | os.PathLike) -> LabelRuns:
     return LabelRuns.from_words(_decode(path)) if runs is None else runs
 
 
-def read_label_map(path: str | os.PathLike, coding: LabelCoding = "rgb") -> np.ndarray:
+def read_label_map(
+    path: str | os.PathLike, coding: LabelCoding = "rgb", *, trusted: bool = False
+) -> np.ndarray:
     """Read a label PNG of any coding of a VideoRecord as segment ids int32 [H, W] (0 = void or
     background).
+
+    Args:
+        trusted: leave it at the checksums of the file, where that is faster: what a broken program
+            wrote may pass (``vps.io.png_ids``). For training, not for scores.
 
     Raises:
         InputError: missing, corrupt, or a picture of another coding; names the file.
     """
     if coding == "rgb":
-        return read_panoptic_png(path)
+        ids = read_plain_ids(path) if trusted else None
+        return read_panoptic_png(path) if ids is None else ids
     return _ID_OF_LABEL[coding][read_png_file(path).decode_labels()]
 
 
@@ -102,8 +110,11 @@ def write_panoptic_png(path: str | os.PathLike, ids: np.ndarray) -> None:
         image.save(file, format="PNG", compress_level=1)
 
 
-def read_ground_truth(record: VideoRecord, index: int) -> PanopticFrame:
+def read_ground_truth(record: VideoRecord, index: int, *, trusted: bool = False) -> PanopticFrame:
     """Read the ground truth of frame ``index`` of a video, whatever its ``label_coding`` is.
+
+    Args:
+        trusted: as for ``read_label_map``.
 
     Raises:
         InputError: the frame is unlabelled, the PNG is unreadable or of another size than the
@@ -115,7 +126,7 @@ def read_ground_truth(record: VideoRecord, index: int) -> PanopticFrame:
             f"frame {record['image_ids'][index]} of video {record['video_id']} has no ground truth"
         )
     coding = record.get("label_coding", "rgb")
-    ids = read_label_map(path, coding)
+    ids = read_label_map(path, coding, trusted=trusted)
     expected = (record["height"], record["width"])
     if ids.shape != expected:
         kind = "a panoptic PNG" if coding == "rgb" else "a mask"
@@ -130,10 +141,12 @@ def read_ground_truth(record: VideoRecord, index: int) -> PanopticFrame:
         painted = set(np.flatnonzero(np.bincount(ids.ravel(), minlength=1)).tolist()) - {0}
         segments = read_segments([info for info in infos if info["id"] in painted], path)
         if unknown := sorted(painted - segments.keys()):
-            raise InputError(
-                f"objects {_some(unknown)} are painted in {path}, but video {record['video_id']} "
-                "lists no such objects"
-            )
+            if not record.get("unlisted_is_background", False):
+                raise InputError(
+                    f"objects {_some(unknown)} are painted in {path}, but video "
+                    f"{record['video_id']} lists no such objects"
+                )
+            ids[np.isin(ids, unknown)] = 0
     return PanopticFrame(record["image_ids"][index], ids, segments)
 
 

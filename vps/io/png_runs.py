@@ -43,19 +43,29 @@ def decode_runs(data: bytes, colour_types: Collection[int]) -> LabelRuns | None:
         file is of another kind, or something is wrong with it.
     """
     kernels = load_kernels("vps.io.png_kernels") if sys.byteorder == "little" else None
-    chunks = None if kernels is None else _read_chunks(data)
+    picture = None if kernels is None else read_plain(data, colour_types)
+    if picture is None:
+        return None
+    height, width, channels, stream = picture
+    rows = _inflate(stream, height * (1 + width * channels))
+    if rows is None:
+        return None
+    starts, ids = kernels.find_runs(rows, height, width, channels)
+    return LabelRuns((height, width), starts, ids) if len(starts) else None
+
+
+def read_plain(data: bytes, colour_types: Collection[int]) -> tuple[int, int, int, bytes] | None:
+    """(height, width, channels, compressed rows) of a PNG that is plain and whole, as above; None
+    for any other.
+    """
+    chunks = _read_chunks(data)
     if chunks is None:
         return None
     width, height, depth, colour_type, *methods = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
     plain = depth == 8 and not any(methods) and (b"PLTE" in chunks) == (colour_type == PALETTE)
     if not plain or colour_type not in colour_types or not 0 < width * height <= _MOST_PIXELS:
         return None
-    channels = _CHANNELS[colour_type]
-    rows = _inflate(chunks[b"IDAT"], height * (1 + width * channels))
-    if rows is None:
-        return None
-    starts, ids = kernels.find_runs(rows, height, width, channels)
-    return LabelRuns((height, width), starts, ids) if len(starts) else None
+    return height, width, _CHANNELS[colour_type], chunks[b"IDAT"]
 
 
 def _read_chunks(data: bytes) -> dict[bytes, bytes] | None:

@@ -41,6 +41,8 @@ class VideoRecord(_EveryRecord, total=False):
         "binary": one 8-bit channel, every value above 0 is object 1.
         With the last two ``segments_infos[t]`` lists the ids that may occur in frame t; one list
         may be shared by all frames of a video. Do not change it.
+    ``unlisted_is_background``: with these two: an id that is not listed is no error but background,
+        as DAVIS 2017 scores objects that the first mask does not have. Absent: False.
     ``reference_file_names``: per frame the PNG (of ``label_coding``) whose non-zero ids are the
         objects *given* at that frame, as the protocols of video object segmentation have it; None
         where nothing is given. Absent: an object is given where it first appears in the labels.
@@ -52,6 +54,7 @@ class VideoRecord(_EveryRecord, total=False):
     """
 
     label_coding: LabelCoding
+    unlisted_is_background: bool
     reference_file_names: list[str | None]
     frame_numbers: list[int]
     output_frames: list[bool]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vps.data.check.problems import KINDS
 from vps.data.datasets import CITYSCAPES_CATEGORIES, VIPER_CATEGORIES, VIPSEG_CATEGORIES
 from vps.data.datasets.viper_categories import VIPER_RAW_IDS
 from vps.data.prepare import cityscapes_vps, viper
 from vps.data.prepare.segment_ids import SegmentIds
-from vps.data.prepare.vipseg_coding import decode_raw_mask, read_raw_value
+from vps.data.prepare.vipseg_coding import decode_raw_mask
+from vps.data.vipseg_numbers import read_raw_number
 from vps.structures import Category, InputError
 
 CAR, SLIDE = 48, 6  # of VIPSeg, with one colour
@@ -27,30 +29,29 @@ def test_every_class_of_vipseg_comes_back_from_its_raw_number():
         if category.isthing:
             found = [(100 * raw + n, category.dataset_id, n) for n in (0, 7, 98)]
         for value, number, instance in found:
-            problems: list[str] = []
-            assert read_raw_value(value, problems.append) == (number, instance)
-            assert not problems
+            assert read_raw_number(value) == (number, instance, "", "")
 
 
 @pytest.mark.parametrize(
     ("value", "expected", "problem"),
     [
-        (0, None, ""),  # void, and nothing odd
-        (255, None, "stands for no class"),  # the official tool makes a ceiling of it
-        (125, None, "stands for no class"),
-        (299, None, "stands for no class"),
-        (12500, None, "stands for no class"),
-        (65535, None, "stands for no class"),
+        (0, (None, None), ""),  # void, and nothing odd
+        (255, (None, None), "void elsewhere"),  # the official tool makes a ceiling of it
+        (125, (None, None), "stands for no class"),
+        (199, (None, None), "stands for no class"),
+        (299, (None, None), "stands for no class"),
+        (12500, (None, None), "stands for no class"),
+        (65535, (None, None), "stands for no class"),
         (61, (60, None), "without an instance"),
-        (100 * 19 + 3, (18, None), "an instance of a class of stuff"),
+        (100 * 19 + 3, (18, None), "an instance of the stuff road"),
         (100 * 61 + 99, (60, 99), "instance 99"),
     ],
 )
-def test_odd_numbers_of_vipseg(value: int, expected: tuple | None, problem: str):
-    problems: list[str] = []
-    assert read_raw_value(value, problems.append) == expected
-    assert len(problems) == bool(problem)
-    assert problem in "".join(problems)
+def test_odd_numbers_of_vipseg(value: int, expected: tuple, problem: str):
+    *found, fault, meaning = read_raw_number(value)
+    assert tuple(found) == expected
+    assert problem in meaning
+    assert (fault in KINDS) == bool(problem) == bool(fault)
 
 
 def test_a_mask_of_vipseg():

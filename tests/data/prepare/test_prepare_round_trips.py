@@ -135,14 +135,19 @@ def test_vipseg(tmp_path: Path):
 
 
 @pytest.mark.parametrize("converted", [False, True])
-def test_viposeg(tmp_path: Path, converted: bool, load_script):
+def test_viposeg(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, converted: bool, load_script: Callable
+):
     """VIPOSeg's own layout, and the same made from VIPSeg by the script."""
     root = tmp_path / "VIPOSeg"
     if converted:
         make_layout(tmp_path / "VIPSeg", "vipseg", frames=6)
         source = str(tmp_path / "VIPSeg" / "VIPSeg_720P")
         main = load_script("datasets/prepare_viposeg.py").main
-        assert main(["--root", str(root), "--from-vipseg", source, "--workers", "1"]) == 0
+        monkeypatch.setenv("DETECTRON2_DATASETS", str(tmp_path))
+        root = tmp_path / "VIPOSeg_from_VIPSeg"  # the place of VIPOSeg itself stays free
+        assert main(["--from-vipseg", source, "--workers", "1"]) == 0
+        assert not (tmp_path / "VIPOSeg").exists()
         assert main(["--root", str(root), "--workers", "1"]) == 0  # which looks through it
     else:
         make_layout(root, "viposeg", frames=6)

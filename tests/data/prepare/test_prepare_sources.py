@@ -200,7 +200,7 @@ def test_oddities_of_vipseg_are_told(source, tmp_path: Path):
     manifest = read_manifest(tmp_path / "out")
     assert manifest["number_of_findings"] == 2
     first, second = manifest["findings"]
-    assert "raw number 255, which stands for no class and is taken as void" in first
+    assert "raw number 255, void elsewhere, which would be read as ceiling: void" in first
     assert first.endswith(f"panomasks/{VIDEO}/00000000.png and 1 more of this video")
     assert second.startswith("a frame without a mask, which is left out")
     assert not (tmp_path / "out" / "images" / "0_Shapesval__" / "00000001.jpg").exists()

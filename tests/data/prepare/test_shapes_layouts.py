@@ -43,6 +43,13 @@ def test_the_tool_writes_where_the_data_set_is_looked_for(
         *("imgs", "panomasks", "train.txt", "val.txt", "test.txt"),
         *("label_num_dic_final.json", "shapes_world.json"),
     }
+    monkeypatch.setenv("DETECTRON2_DATASETS", str(tmp_path / "shapes_layouts"))
+    assert main(["--layout", "viper", "--raw", *SIZE, *SHORT]) == 0
+    raw = tmp_path / "shapes_layouts" / "VIPER"  # not where the prepared form belongs
+    prepare = load_script("datasets/prepare_viper.py").main
+    assert prepare(["--source", str(raw), "--workers", "1"]) == 0
+    prepared = tmp_path / "shapes_layouts" / "viper_vps"
+    assert (prepared / "viper_panoptic_train_video.json").is_file()
     capsys.readouterr()
     assert main(["--layout", "davis", "--labelled-every", "2", *SIZE, *SHORT]) == 2
     assert "says itself which frames are labelled" in capsys.readouterr().err

@@ -133,6 +133,13 @@ def _read_zoo_pickle(path: str) -> dict[str, Any]:
     return data
 
 
+def _encode_latin1(text: str, encoding: str = "latin1") -> bytes:
+    """Bytes, as Python 3 pickles them for Python 2; an array needs no other codec."""
+    if encoding.lower().replace("-", "") not in ("latin1", "iso88591"):
+        raise pickle.UnpicklingError(f"the codec {encoding!r} is not allowed")
+    return text.encode("latin1")
+
+
 class _ArrayUnpickler(pickle.Unpickler):
     """An unpickler for numpy arrays, scalars and plain containers: no other name in the file is
     looked up.
@@ -141,7 +148,6 @@ class _ArrayUnpickler(pickle.Unpickler):
     ALLOWED = frozenset(
         {
             ("collections", "OrderedDict"),
-            ("_codecs", "encode"),  # bytes, as Python 3 pickles them for Python 2
             ("numpy", "ndarray"),
             ("numpy", "dtype"),
             ("numpy.core.multiarray", "_reconstruct"),
@@ -154,6 +160,8 @@ class _ArrayUnpickler(pickle.Unpickler):
     )
 
     def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("_codecs", "encode"):
+            return _encode_latin1
         if (module, name) not in self.ALLOWED:
             raise pickle.UnpicklingError(
                 f"expected numpy arrays only, the file asks for {module}.{name}; refused, "

@@ -30,8 +30,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("name", metavar="NAME", help="a registered data set; a folder: --layout")
     parser.add_argument(
         "--layout",
-        help="NAME is a folder in this layout: panoptic (images/, panoptic/, panoptic.json) or "
-        "vipseg_raw (VIPSeg as it is downloaded)",
+        help="NAME is a folder in this layout: panoptic (images/, panoptic/, panoptic.json), "
+        "folder (your own, after datasets/prepare_folder.py) or vipseg_raw (VIPSeg "
+        "as it is downloaded)",
     )
     parser.add_argument("--json", metavar="FILE", help="write what was found to a file, too")
     parser.add_argument("--workers", metavar="N", type=int, default=1, help="processes (1)")

@@ -249,6 +249,7 @@ class DavisFolders(_FolderSource):
             self._categories,
             coding,
             self._objects(references.get(first)),
+            unlisted_is_background=self._year == 2017,
             given=True,
             void_label=True,
         )

@@ -23,13 +23,15 @@ class ObjectTracker:
         self._seen: dict[int, tuple[str, str]] = {}  # object: frame and file of its first label
         self._given: dict[int, str] = {}  # object: frame of its first reference
         self._unlisted: set[int] = set()
+        self._ignored: set[int] = set()  # of these, what is background
         self._warned_of_255 = False
 
     def see_label(self, frame: FramePlan, painted: Painted) -> Iterator[Problem]:
         """Take in the label of a frame."""
         yield from self._check_values(frame, painted, frame.label)
         for number in self._objects(painted):
-            self._seen.setdefault(number, (frame.frame_id, frame.label))
+            if number not in self._ignored:
+                self._seen.setdefault(number, (frame.frame_id, frame.label))
 
     def see_reference(self, frame: FramePlan, painted: Painted) -> Iterator[Problem]:
         """Take in the reference mask of a frame; call it after ``see_label``."""
@@ -104,14 +106,22 @@ class ObjectTracker:
         new = set(self._objects(painted)) - plan.objects - self._unlisted
         for number in sorted(new):
             self._unlisted.add(number)
+            if plan.unlisted_is_background:
+                self._ignored.add(number)
             message = (
                 f"expected objects that {plan.index} lists for video {plan.video_id}, got object "
                 f"{number} in {path}"
             )
-            kind = (
-                "object-class-missing" if plan.index.endswith("obj_class.json")
-                else "object-unlisted"
-            )  # fmt: skip
+            if plan.unlisted_is_background:
+                kind = "object-ignored"
+                message = (
+                    f"expected objects of the first mask of video {plan.video_id}, got object "
+                    f"{number} in {path}: it counts as background"
+                )
+            elif plan.index.endswith("obj_class.json"):
+                kind = "object-class-missing"
+            else:
+                kind = "object-unlisted"
             yield self._problem(kind, path, message, frame.frame_id)
 
     def _problem(self, kind: str, path: str, message: str, frame_id: str | None = None) -> Problem:

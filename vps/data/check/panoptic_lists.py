@@ -13,6 +13,7 @@ from typing import NamedTuple
 from vps.data.check.plan import SegmentRow
 from vps.data.check.problems import Problem
 from vps.data.json_node import JsonNode
+from vps.data.panoptic_video_json import find_other_fields
 from vps.io.json_stream import read_members
 from vps.structures import Category, InputError
 
@@ -104,15 +105,8 @@ class PanopticLists:
         category = self._categories.get(node["id"].whole(least=0))
         if category is None:
             return  # an error only if a segment has it
-        for field, expected in (("name", category.name), ("isthing", category.isthing)):
-            if field not in node:
-                continue
-            value = node[field].value
-            if value != expected and (
-                not isinstance(value, str) or self._spellings.get(value) != expected
-            ):
-                error = node[field].error(f"{expected!r}, as category {category.dataset_id} has it")
-                self.tell("categories-differ", error)
+        for error in find_other_fields(node, category, self._spellings):
+            self.tell("categories-differ", error)
 
     def _add_video(self, node: JsonNode) -> None:
         video_id = node["video_id"].name()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import ImageOps
 
 from vps.data.check.plan import CheckedCoding, FramePlan, VideoPlan
 from vps.data.check.problems import Problem
-from vps.data.check.vipseg_raw_values import decode_numbers
+from vps.data.prepare.sources import read_number_image
 from vps.io.images import open_image
 from vps.io.index_png import VOID_LABEL
 from vps.io.png_file import PngFile, read_png_file
@@ -104,7 +105,10 @@ def compare_with_table(painted: Painted, plan: VideoPlan, frame: FramePlan) -> I
 def _count(png: PngFile, coding: CheckedCoding) -> tuple[np.ndarray, np.ndarray]:
     if coding == "rgb":
         return png.decode_runs().count_ids()
-    labels = decode_numbers(png) if coding == "vipseg_raw" else png.decode_labels()
+    if coding == "vipseg_raw":
+        labels = np.asarray(read_number_image(Path(png.path)))
+    else:
+        labels = png.decode_labels()
     counts = np.bincount(labels.ravel())
     values = np.flatnonzero(counts)
     return values, counts[values]

@@ -56,6 +56,7 @@ class VideoPlan:
         categories: {the data set's id: category}.
         coding: of the label PNGs.
         objects: with a one-channel coding, the ids that may occur; None: nobody knows.
+        unlisted_is_background: whether other ids are background and no fault.
         given: whether objects are given by references, so that each needs one.
         void_label: whether 255 is void in label PNGs of one channel.
         labelled: whether labels are expected at all.
@@ -67,6 +68,7 @@ class VideoPlan:
     categories: Mapping[int, Category]
     coding: CheckedCoding = "rgb"
     objects: frozenset[int] | None = None
+    unlisted_is_background: bool = False
     given: bool = False
     void_label: bool = False
     labelled: bool = True

@@ -98,6 +98,9 @@ KINDS: dict[str, Kind] = {
     "too-many-instances": Kind(_ERROR, "a class has 100 instances or more, which reads as another"),
     # objects that are given by masks
     "object-unlisted": Kind(_ERROR, "an object is painted that the video does not list"),
+    "object-ignored": Kind(
+        _NOTE, "an object is painted that the first mask does not have: it is background"
+    ),
     "object-class-missing": Kind(_ERROR, "an object has no class in obj_class.json"),
     "object-never-seen": Kind(_WARNING, "a listed object is nowhere painted"),
     "object-never-given": Kind(_ERROR, "an object is painted, but its mask is never given"),

@@ -82,6 +82,7 @@ class RecordSource(Source):
             {category.dataset_id: category for category in self._categories},
             coding,
             frozenset(objects),
+            unlisted_is_background=record.get("unlisted_is_background", False),
             given=self._given and "reference_file_names" in record,
             void_label=self._void_label,
         )

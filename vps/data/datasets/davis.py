@@ -4,8 +4,9 @@
     DAVIS/Annotations/<resolution>/<sequence>/<frame>.png     numbers of objects, 255 = void
     DAVIS/ImageSets/{2016,2017}/<split>.txt
 
-DAVIS 2016 has one object, whatever is not 0. Of the sequences of 2017's test-dev only the first
-frame has masks, the given ones.
+DAVIS 2016 has one object, whatever is not 0. The objects of 2017 are those of the first mask; what
+else a later one may show counts as background, as the official evaluation leaves it out. Of the
+sequences of 2017's test-dev only the first frame has masks, the given ones.
 """
 
 from __future__ import annotations
@@ -98,6 +99,7 @@ def load_davis(folder: Path, year: int, split: str, resolution: str) -> list[Vid
             labels=None if test else masks,
             references={next(iter(pictures)): first} if test else None,
             label_coding="binary" if year == 2016 else "index",
+            unlisted_is_background=year == 2017,
         )
         records.append(record)
     return records

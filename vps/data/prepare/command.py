@@ -16,22 +16,28 @@ from vps.structures import exit_status
 
 
 def preparation_parser(
-    description: str | None, folder: str, root_help: str
+    description: str | None, folder: str | None, root_help: str
 ) -> argparse.ArgumentParser:
     """A parser with --root and --workers.
 
     Args:
         description: of the script.
-        folder: the data set's folder below $DETECTRON2_DATASETS, the default of --root.
+        folder: the data set's folder below $DETECTRON2_DATASETS, the default of --root; None:
+            without --root the parsed arguments have no ``root``.
         root_help: what --root is.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    default = Path(os.environ.get("DETECTRON2_DATASETS", "datasets"), folder)
+    default = argparse.SUPPRESS if folder is None else default_root(folder)
     parser.add_argument("--root", type=Path, default=default, help=root_help)
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
     return parser
+
+
+def default_root(folder: str) -> Path:
+    """Where a data set's folder is looked for."""
+    return Path(os.environ.get("DETECTRON2_DATASETS", "datasets"), folder)
 
 
 def run_command(list_preparations: Callable[[], Iterable[Preparation]], workers: int) -> int:

@@ -39,6 +39,7 @@ class Layout:
         prepare: (folder in the raw form, folder to prepare, height of the frames) -> what the
             script of ``datasets/`` does with the raw form, where there is one.
         in_place: the prepared files lie in the same folder as the raw ones.
+        raw_folder: what the folder of the raw form is called, where it is another one.
     """
 
     folder: str
@@ -47,6 +48,11 @@ class Layout:
     write_tables: Callable[[Path, dict[str, list[dict[str, Any]]]], None]
     prepare: Callable[[Path, Path, int], Preparation] | None = None
     in_place: bool = False
+    raw_folder: str | None = None
+
+    def folder_of(self, *, raw: bool) -> str:
+        """The name of the folder of either form."""
+        return self.raw_folder if raw and self.raw_folder else self.folder
 
 
 LAYOUTS: dict[str, Layout] = {
@@ -64,6 +70,7 @@ LAYOUTS: dict[str, Layout] = {
         viper.write_video,
         viper.write_tables,
         lambda source, root, height: viper_preparation(source, root),
+        raw_folder="VIPER",
     ),
     "vipseg": Layout(
         "VIPSeg",
