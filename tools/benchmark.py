@@ -13,34 +13,42 @@ and of several rounds the best), but a quiet machine is still better.
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 
-from benchmarks import data, metrics, vos
-
 from vps.structures import exit_status
 
-SUBJECTS = {"metrics": metrics, "data": data, "vos": vos}
+SUBJECTS = {
+    "metrics": "what evaluation costs, against decoding the same PNGs",
+    "data": "what reading training clips costs, against decoding the same files",
+    "vos": "propagation of masks, against dense attention with groups in a loop",
+}
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The options; only the subject that is asked for is imported, since the processes that
+    measure import this file too, and torch would count as memory of the evaluators.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     subjects = parser.add_subparsers(dest="subject", metavar="SUBJECT", required=True)
-    for name, module in SUBJECTS.items():
+    for name, summary in SUBJECTS.items():
         subject = subjects.add_parser(
-            name,
-            help=module.__doc__.split(": ", 1)[1].split("\n")[0],
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            name, help=summary, formatter_class=argparse.ArgumentDefaultsHelpFormatter
         )
-        module.add_arguments(subject)
+        if name in argv[:1]:
+            module = importlib.import_module(f"benchmarks.{name}")
+            module.add_arguments(subject)
+            subject.set_defaults(measure=module.run)
     return parser.parse_args(argv)
 
 
 def run(args: argparse.Namespace) -> None:
     """Measure and print the table."""
-    print(SUBJECTS[args.subject].run(args))
+    print(args.measure(args))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

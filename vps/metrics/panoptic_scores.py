@@ -61,6 +61,11 @@ class ClassCounts:
         """float64 [C], 0 for classes that are not scored."""
         return _divide(self.tp, self.tp + self.fp / 2 + self.fn / 2)
 
+    def mean_pq(self, members: np.ndarray) -> float | None:
+        """The mean over the scored classes among ``members``, bool [C]; None if there are none."""
+        chosen = self.scored & members
+        return float(self.pq[chosen].mean()) if chosen.any() else None
+
 
 @dataclass(frozen=True)
 class GroupScores:

@@ -140,6 +140,7 @@ class VideoPanopticQuality(VideoMetric):
                 f"expected excluded_classes in 0..{len(self.categories) - 1} (contiguous), got "
                 f"{sorted(self.excluded_classes)}"
             )
+        self._kept = np.array([i not in self.excluded_classes for i in range(len(categories))])
         super().__init__()
 
     @property
@@ -164,7 +165,7 @@ class VideoPanopticQuality(VideoMetric):
         scores = {}
         for window, (alone, number) in counts.items():
             self._totals[window] = self._totals[window].plus(_Totals.of(alone, number))
-            scores[window] = self._scores(window, alone, number).all.pq
+            scores[window] = alone.mean_pq(self._kept)
         self._videos[video.video_id] = _VideoScores(len(video), scores)
 
     def compute(self) -> VPQResult:
