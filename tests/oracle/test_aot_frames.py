@@ -37,14 +37,17 @@ VARIANTS = {
 }
 _COMMON = ("base", "obj13", "late", "lategroup", "resize")
 _MASKED = ("base_masked", "obj13_masked", "late_masked", "lategroup_masked_fixed")
+_AOT = ("aott", "aots", "aotl", "r50_aotl", "swinb_aotl")
+_AOST = ("aost_d1", "aost_d2", "aost_d3")
+_PAOT = ("r50_paot_generic", "r50_paot_pano")
 RECORDED = [
-    *(("aott", variant) for variant in (*_COMMON, "base_refonly")),
-    *(("aost_d3", variant) for variant in (*_COMMON, *_MASKED)),
-    *(("r50_paot_pano", variant) for variant in (*_COMMON, "lategroup_fixed")),
+    *((name, variant) for name in _AOT for variant in (*_COMMON, "base_refonly")),
+    *((name, variant) for name in _AOST for variant in (*_COMMON, *_MASKED)),
+    *((name, variant) for name in _PAOT for variant in (*_COMMON, "lategroup_fixed")),
 ]
 # Here the official program lets a group that was born late go without long-term memory, which its
 # logits show from frame 6 on; the run with that corrected is recorded as lategroup..._fixed.
-LAST_FRAME = {("r50_paot_pano", "lategroup"): 5, ("aost_d3", "lategroup"): 5}
+LAST_FRAME = {(name, "lategroup"): 5 for name in (*_AOST, *_PAOT)}
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +73,8 @@ def test_every_frame(record, name, variant):
     rules = PropagationRules(
         memory_gap=0 if variant == "base_refonly" else 2, merge=network.settings.merge
     )
+    if f"{variant}/fed" not in expected:
+        pytest.skip(f"variant {variant} is not recorded for {name}")
     engine = Propagator(network, rules)
     # Frames are at the network's size; only the labels have another one in one variant.
     frames, fed = clip["frames"], expected[f"{variant}/fed"]
