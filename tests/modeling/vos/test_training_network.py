@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from small_networks import PYRAMID, STACK
 
 from vps.modeling.vos.network import VOSNetwork
 from vps.modeling.vos.targets import clip_targets
@@ -11,32 +12,14 @@ from vps.modeling.vos.training import StepRules, layout_of, sequence_losses
 from vps.modeling.vos.variants import network_settings
 from vps.structures import Segment
 
-SMALL = {
-    "encoder_width": 0.25,
-    "encoder_norm": "BN",
-    "encoder_freeze_at": 0,
-    "channels": (32,),
-    "self_heads": (4,),
-    "match_heads": (4,),
-    "feed_forward": (64,),
-    "window": 3,
-    "drop_path": (0.0,),
-    "capacity": 3,
-}
-PYRAMID = {
-    **SMALL,
-    "encoder": "mobilenet_v2",
-    "channels": (32, 32, 32, 16),
-    "self_heads": (4, 4, 2, 1),
-    "match_heads": (1, 1, 1, 1),
-    "feed_forward": (64, 64, 64, 32),
-    "drop_path": (0.0,) * 4,
-}
+LEARNING = {"encoder_norm": "BN", "encoder_freeze_at": 0, "window": 3}
+SMALL = {**STACK, **LEARNING, "drop_path": (0.0,)}
+SMALL_PYRAMID = {**PYRAMID, **LEARNING, "drop_path": (0.0,) * 4}
 NETWORKS = {
     "AOT-T": ("AOT-T", SMALL),
     "AOST": ("AOST", SMALL),
-    "PAOT": ("R50-PAOT", PYRAMID),
-    "Pano-ID": ("R50-PAOT-PanoID", {**PYRAMID, "stuff_capacity": 2}),
+    "PAOT": ("R50-PAOT", SMALL_PYRAMID),
+    "Pano-ID": ("R50-PAOT-PanoID", {**SMALL_PYRAMID, "stuff_capacity": 2}),
 }
 
 
