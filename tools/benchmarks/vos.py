@@ -112,11 +112,16 @@ def compare(case: Case) -> dict[str, Any]:
         "engine": engine,
         "dense": dense,
         "speed": dense["seconds"] / engine["seconds"],
-        "memory": dense["peak MB"] / engine["peak MB"],
+        "memory": ratio(dense["peak MB"], engine["peak MB"]),
         "difference": float((found - expected).abs().max() / expected.std()),
         "GFLOP/s": rate,
         "rate": rate / engine["matrix product GFLOP/s"],
     }
+
+
+def ratio(amount: float, reference: float) -> float | None:
+    """``amount / reference``; None where the reference is too small to be seen."""
+    return amount / reference if reference > 0 else None
 
 
 def format_results(results: dict[str, Any]) -> str:
@@ -146,7 +151,8 @@ def _comparison(variant: str, row: dict[str, Any]) -> str:
         ]
         for name, side in (("engine", row["engine"]), ("dense, group by group", row["dense"]))
     ]
-    sides.append(["ratio", f"{row['speed']:.2f}", "", "", f"{row['memory']:.2f}"])
+    memory = "?" if row["memory"] is None else f"{row['memory']:.2f}"
+    sides.append(["ratio", f"{row['speed']:.2f}", "", "", memory])
     sides.append(["aim", f">= {AIMS['speed']:g}", "", "", f">= {AIMS['memory']:g}"])
     header = [variant, "frames/s", "s/frame", "in the system", "peak MB"]
     whole = sum(row["engine"]["GFLOP"].values())
@@ -178,11 +184,12 @@ def _sweep(results: dict[str, Any]) -> str:
 
 def _lengths(peaks: dict[int, float]) -> str:
     rows = [[length, f"{peak:.1f}"] for length, peak in peaks.items()]
-    growth = max(peaks.values()) / min(peaks.values()) - 1
+    largest = ratio(max(peaks.values()), min(peaks.values()))
+    growth = "an amount too small to be seen" if largest is None else f"{largest - 1:.1%}"
     return "\n\n".join(
         [
             tabulate(rows, ["frames", "peak MB"], disable_numparse=True),
-            f"They differ by {growth:.1%} (aim: {AIMS['growth']:.0%}); every frame that is "
+            f"They differ by {growth} (aim: {AIMS['growth']:.0%}); every frame that is "
             f"divisible by {LENGTH_GAP} is stored, {LENGTH_CAP} at most.",
         ]
     )

@@ -38,6 +38,15 @@ def run(benchmarks, monkeypatch):
     return lambda *words: benchmark.main(["vos", *map(str, words), "--device", "cpu"])
 
 
+@pytest.fixture
+def unseen_memory():
+    """A comparison in which the engine's memory was not seen to grow."""
+    side = {"seconds": 1.0, "of it in the system": 0.0, "peak MB": 0.0}
+    engine = {**side, "GFLOP": {"encoder": 1.0}, "matrix product GFLOP/s": 2.0}
+    row = {"engine": engine, "dense": side, "speed": 1.0, "memory": None, "difference": 0.0}
+    return {**row, "GFLOP/s": 1.0, "rate": 0.5}
+
+
 @pytest.mark.parametrize("variant", ["AOT-T", "AOST"])
 def test_the_tool_runs_and_both_sides_agree(variant, run, tmp_path, capsys):
     lengths = ["--lengths", 5, "--length-size", 49, 65]
@@ -51,6 +60,24 @@ def test_the_tool_runs_and_both_sides_agree(variant, run, tmp_path, capsys):
     assert content["by number of objects"]["1"]["seconds"] > 0
     assert "5" in content["peak MB by length"]
     assert content["machine"]["torch"] == torch.__version__
+
+
+def test_memory_that_does_not_grow_is_no_reference(unseen_memory, benchmarks):
+    """A process whose memory was larger before sees no growth: there is no ratio to it."""
+    assert benchmarks.vos.ratio(6.0, 2.0) == 3.0
+    assert benchmarks.vos.ratio(6.0, 0.0) is None
+    results = {
+        "case": {"size": (49, 65), "objects": 1, "stored frames": 1},
+        "comparisons": {"AOT-T": unseen_memory},
+        "by number of objects": {},
+        "peak MB by length": {5: 0.0, 9: 1.0},
+        "machine": {},
+    }
+    text = benchmarks.vos.format_results(results)
+    assert "They differ by an amount too small to be seen" in text
+    assert "differ by 50.0%" in benchmarks.vos.format_results(
+        {**results, "peak MB by length": {5: 2.0, 9: 3.0}}
+    )
 
 
 @pytest.mark.parametrize(
