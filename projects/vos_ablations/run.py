@@ -44,6 +44,8 @@ class Variant:
         config: file in ``configs/shapes_viposeg``.
         options: KEY VALUE pairs for training and evaluation.
         trained_as: the row whose weights it evaluates; None trains its own.
+        starts_from: the row whose weights its training starts from, where they fit; None starts
+            from random ones.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Variant:
     config: str = "paot_pano_mbv2.yaml"
     options: tuple[str, ...] = ()
     trained_as: str | None = None
+    starts_from: str | None = None
 
 
 def capacity_options(capacity: int) -> tuple[str, ...]:
@@ -70,6 +73,9 @@ STUDIES: dict[str, list[Variant]] = {
     "identities": [
         Variant("generic", "G 77.5, lambda .77", options=GENERIC),
         Variant("pano", "G 77.9, lambda .76"),
+        # As published: both go on from the same pre-training with generic identities.
+        Variant("generic_on", "G 77.5, lambda .77", options=GENERIC, starts_from="generic"),
+        Variant("pano_on", "G 77.9, lambda .76", starts_from="generic"),
     ],
     "pyramid": [
         # Three layers at stride 16 and the plain decoder (R50-AOT-L).
@@ -152,7 +158,8 @@ def command_of(
         command.append("--resume")
     else:
         command.append("--eval-only")
-        weights = ["MODEL.WEIGHTS", str(output / f"{variant.trained_as}_{seed}/model_final.pth")]
+    if source := variant.trained_as or variant.starts_from:
+        weights = ["MODEL.WEIGHTS", str(output / f"{source}_{seed}" / "model_final.pth")]
     command += [*variant.options, *weights, "SEED", str(seed), "OUTPUT_DIR", str(folder), *options]
     return command, folder / RESULT
 

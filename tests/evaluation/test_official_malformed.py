@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 
 import numpy as np
 import pytest
+from official_damage import PRED, TRUTH, edit, entry, repeat_segment, segment, take_list, text
 from official_world import (
     Files,
     change,
@@ -24,60 +24,6 @@ from PIL import Image
 
 from vps.evaluation.official import evaluate_panoptic
 from vps.structures import InputError
-
-# Video 0_street has the frames 00000000, 00000005 and 00000010 with the segments 7, 300 and 70000;
-# the table below damages the second.
-PRED, TRUTH = "pred", "gt"
-
-
-def json_of(files: Files, side: str):
-    return files.pred_json if side == PRED else files.gt_json
-
-
-def edit(side, work):
-    """Damage: edit the JSON of a side."""
-    return lambda files: change(json_of(files, side), work)
-
-
-def segment(side, index=0, **changes):
-    """Damage: change a segment of the second frame; None takes the field away."""
-
-    def work(content):
-        about = frames_of(content)[1]["segments_info"][index]
-        about |= changes
-        for key in [key for key, value in changes.items() if value is None]:
-            del about[key]
-
-    return edit(side, work)
-
-
-def entry(side, index=1, **changes):
-    """Damage: change a frame's entry; None takes the field away."""
-
-    def work(content):
-        about = frames_of(content)[index]
-        about |= changes
-        for key in [key for key, value in changes.items() if value is None]:
-            del about[key]
-
-    return edit(side, work)
-
-
-def text(side, content):
-    """Damage: another file altogether."""
-    data = content if isinstance(content, bytes) else content.encode()
-    return lambda files: json_of(files, side).write_bytes(data)
-
-
-def repeat_segment(content):
-    infos = frames_of(content)[1]["segments_info"]
-    infos.append(dict(infos[0]))
-
-
-def take_list(files):
-    content = json.loads(files.pred_json.read_text())
-    files.pred_json.write_text(json.dumps(content["annotations"]))
-
 
 IN_FRAME = "frame 00000005 of video 0_street"
 AT_SEGMENT = r"segments_info\[0\]"
@@ -425,5 +371,5 @@ FLAT = [
 
 @pytest.mark.parametrize(("remark", "side", "work", "sentence"), FLAT, ids=[row[0] for row in FLAT])
 def test_malformed_flat(flat, remark, side, work, sentence):
-    change(json_of(flat, side), work)
+    edit(side, work)(flat)
     assert_sentence(flat, sentence)

@@ -35,7 +35,7 @@ def test_every_command_is_a_valid_config(ablations, tmp_path, capsys):
         cfg = load_config(command[place + 1], options)
         assert cfg.SOLVER.MAX_ITER == 3
         networks.add((settings_of(cfg), cfg.MODEL.VOS.INFERENCE.DEPTH))
-    assert len(networks) == 10  # "generic" stands in three studies
+    assert len(networks) == 10  # "generic" is trained in several studies
 
 
 def test_a_run_that_evaluates_others_weights_names_them(ablations, tmp_path):
@@ -44,6 +44,15 @@ def test_a_run_that_evaluates_others_weights_names_them(ablations, tmp_path):
     assert "--eval-only" in command
     assert str(tmp_path / "depth_3_5" / "model_final.pth") in command
     assert result.is_relative_to(tmp_path / "depth_1_5")
+
+
+def test_a_run_that_starts_from_others_weights_trains(ablations, tmp_path):
+    variant = next(row for row in ablations.STUDIES["identities"] if row.name == "pano_on")
+    command, result = ablations.command_of(variant, 5, tmp_path, [])
+    assert "--resume" in command and "--eval-only" not in command
+    place = command.index("MODEL.WEIGHTS")
+    assert command[place + 1] == str(tmp_path / "generic_5" / "model_final.pth")
+    assert result.is_relative_to(tmp_path / "pano_on_5")
 
 
 def test_table(ablations):
