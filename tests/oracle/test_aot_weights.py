@@ -9,7 +9,7 @@ import torch
 from aot_fixture import MODELS, official_weights, recipe
 
 from vps.modeling.vos.network import VOSNetwork
-from vps.modeling.vos.official_names import convert_official
+from vps.modeling.vos.official_names import convert_official, official_name
 from vps.modeling.vos.variants import network_settings
 from vps.structures import InputError
 
@@ -94,6 +94,55 @@ def test_a_deep_aost_loads_into_shallower_ones(keys_dir, depth):
     assert set(deep.left_out.values()) == {"layers below the wanted depth"}
     shapes = {key: value.shape for key, value in shallow.tensors.items()}
     assert {key: value.shape for key, value in deep.tensors.items()} == shapes
+
+
+def official_swin_paot(keys_dir, shortcut: tuple[str, str]) -> dict[str, torch.Tensor]:
+    """SwinB-PAOT by its authors' names, as far as other models tell them: Swin's from SwinB-AOT-L,
+    the pyramid's from R50-PAOT, the entries' residual units by the names of the refinements'.
+
+    Args:
+        shortcut: what to call the convolution and the norm of the units' shortcuts.
+    """
+    with torch.device("meta"):
+        expected = VOSNetwork(network_settings("SwinB-PAOT")).state_dict()
+    swin = official_weights(keys_dir / "swinb_aotl.json", fill=False)
+    weights = {key: value for key, value in swin.items() if key.startswith("encoder.")}
+    for key, value in official_weights(keys_dir / "r50_paot_generic.json", fill=False).items():
+        if not key.startswith(("encoder.", "MSLSTT.convs_in.")):
+            same = value.numel() == expected.get(official_name(key), value).numel()
+            weights[key] = value if same else expected[official_name(key)]
+    theirs = {"conv1": "conv1", "conv2": "conv2", "conv1.norm": "gn1", "conv2.norm": "gn2"}
+    theirs |= {"shortcut": shortcut[0], "shortcut.norm": shortcut[1]}
+    for name, value in expected.items():
+        if name.startswith("matching.entries."):
+            _, _, scale, unit, *part, what = name.split(".")
+            unit = unit.replace("unit", "res")
+            key = f"MSLSTT.convs_in.{scale}.{unit}.{theirs['.'.join(part)]}.{what}"
+            weights[key] = value
+    return weights
+
+
+@pytest.mark.parametrize(
+    "shortcut", [("downsample", "gn3"), ("conv3", "gn3"), ("skip.conv", "skip.gn"), ("a.0", "a.1")]
+)
+def test_shortcuts_are_known_whatever_they_are_called(keys_dir, shortcut):
+    settings = network_settings("SwinB-PAOT")
+    with torch.device("meta"):
+        expected = VOSNetwork(settings).state_dict()
+    converted = convert_official(official_swin_paot(keys_dir, shortcut), settings)
+    assert len(converted.tensors) == len(expected)
+
+
+def test_a_unit_with_more_than_a_shortcut_is_refused(keys_dir):
+    weights = official_swin_paot(keys_dir, ("downsample", "gn3"))
+    settings = network_settings("SwinB-PAOT")
+    unit = "MSLSTT.convs_in.1.res1"
+    extra = {f"{unit}.gn4.weight": torch.empty(256, device="meta")}
+    with pytest.raises(InputError, match=r"unknown keys .*convs_in\.1\.res1\.downsample"):
+        convert_official(weights | extra, settings)
+    del weights[f"{unit}.gn3.bias"]
+    with pytest.raises(InputError, match=r"unknown keys .*convs_in\.1\.res1\.downsample"):
+        convert_official(weights, settings)
 
 
 def test_the_recipe_gives_the_recorded_numbers(keys_dir):

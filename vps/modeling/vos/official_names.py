@@ -84,6 +84,7 @@ RENAMES = (
     (r"\.mix\.shortcut\.1\.ln\.", ".mix.shortcut_norm."),
 )
 _RESNET = re.compile(r"^encoder\.((?:conv1|bn1|layer[1-4])\..*)")
+_UNIT = re.compile(r"^matching\.(?:entries|refinements)\.\d+\.unit\d")
 _SWIN_STAGE = re.compile(r"^encoder\.layers\.(\d)\.(blocks|downsample)\.")
 
 
@@ -124,9 +125,10 @@ def convert_official(weights: Mapping[str, Tensor], settings: NetworkSettings) -
     tensors: dict[str, Tensor] = {}
     left_out: dict[str, str] = {}
     unknown: list[str] = []
+    names = {key: official_name(key.removeprefix("module.")) for key in weights}
+    names |= name_shortcuts({key: weights[key] for key in names if names[key] not in expected})
     for key, value in weights.items():
-        official = key.removeprefix("module.")
-        name = official_name(official)
+        official, name = key.removeprefix("module."), names[key]
         reason = _no_place(name, settings)
         if reason:
             left_out[key] = reason
@@ -151,6 +153,38 @@ def convert_official(weights: Mapping[str, Tensor], settings: NetworkSettings) -
             )
     renamed = {PREFIX + name: value for name, value in tensors.items()}
     return Conversion(renamed, "AOT, AOST or PAOT of its authors", {}, left_out)
+
+
+def name_shortcuts(unknown: Mapping[str, Tensor]) -> dict[str, str]:
+    """Name the shortcuts of residual units whose channels change, by elimination.
+
+    Only SwinB-PAOT has such units, and what its authors call the parts is not known to us. Whatever
+    of a unit has no name yet can only be the shortcut: the one weight with four axes is its
+    convolution's, the other one its norm's.
+
+    Args:
+        unknown: tensors by official keys that have no name of ours.
+
+    Returns:
+        Our name for each key of a unit whose rest is one convolution and one norm, no more.
+    """
+    units: dict[str, dict[str, Tensor]] = {}
+    for key, value in unknown.items():
+        if match := _UNIT.match(official_name(key.removeprefix("module."))):
+            units.setdefault(match.group(), {})[key] = value
+    found = {}
+    for unit, rest in units.items():
+        parts: dict[str, list[str]] = {"": [], "norm.": []}
+        for key in rest:
+            if key.endswith(".weight"):
+                parts["" if rest[key].ndim == 4 else "norm."].append(key.removesuffix("weight"))
+        if len(rest) != 4 or [len(stems) for stems in parts.values()] != [1, 1]:
+            continue
+        for part, (stem,) in parts.items():
+            found |= {
+                f"{stem}{what}": f"{unit}.shortcut.{part}{what}" for what in ("weight", "bias")
+            }
+    return {key: name for key, name in found.items() if key in unknown}
 
 
 def _no_place(name: str, settings: NetworkSettings) -> str | None:
