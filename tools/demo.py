@@ -159,8 +159,10 @@ def _peak_memory() -> str:
         unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kibibytes elsewhere
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
         peaks.append(f"{peak / 2**20:.0f} MiB")
-    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
-        peaks.append(f"{torch.cuda.max_memory_allocated() / 2**20:.0f} MiB on the GPU")
+    # Of all GPUs, since MODEL.DEVICE may name any.
+    on_gpu = sum(map(torch.cuda.max_memory_allocated, range(torch.cuda.device_count())))
+    if on_gpu:
+        peaks.append(f"{on_gpu / 2**20:.0f} MiB on the GPU")
     return ", ".join(peaks) or "unknown"
 
 

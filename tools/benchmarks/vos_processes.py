@@ -59,14 +59,17 @@ class Meter:
     """Time and memory on one device; the memory above what is held now."""
 
     def __init__(self, device: str):
-        self.cuda = torch.device(device).type == "cuda"
+        self.device = torch.device(device)
+        self.cuda = self.device.type == "cuda"
         if self.cuda:
-            torch.cuda.reset_peak_memory_stats()
-        self.before = torch.cuda.memory_allocated() / 1e6 if self.cuda else memory()["now"]
+            torch.cuda.reset_peak_memory_stats(self.device)
+        held = torch.cuda.memory_allocated
+        self.before = held(self.device) / 1e6 if self.cuda else memory()["now"]
 
     def peak(self) -> float:
         """MB."""
-        now = torch.cuda.max_memory_allocated() / 1e6 if self.cuda else memory()["peak"]
+        most = torch.cuda.max_memory_allocated
+        now = most(self.device) / 1e6 if self.cuda else memory()["peak"]
         return now - self.before
 
     def seconds(self, function: Callable[[], Any]) -> dict[str, float]:
@@ -74,10 +77,10 @@ class Meter:
         hand out memory.
         """
         if self.cuda:
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(self.device)
             begin = time.perf_counter()
             function()
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(self.device)
             return {"seconds": time.perf_counter() - begin}
         system, begin = os.times().system, time.process_time()
         function()

@@ -54,6 +54,19 @@ class FiniteLosses(HookBase):
             )
 
 
+class UnscaledGradients(HookBase):
+    """Undoes the loss scaling of mixed precision before anybody reads the gradients.
+
+    GradScaler does so itself only for optimizers that know nothing of scales. AdamW's fused kernel
+    divides by the scale within its step, after clipping has run: gradients would be clipped while
+    they are 65,536 times too large, and end up as nothing. Register it with the trainer that runs
+    the backward pass, after what may refuse the step.
+    """
+
+    def after_backward(self) -> None:
+        self.trainer.grad_scaler.unscale_(self.trainer.optimizer)
+
+
 def describe_batch(batch: Sequence[Any]) -> str:
     """The clips of a batch as text: "clip 0003 [000012 000015], clip ..."."""
     return ", ".join(

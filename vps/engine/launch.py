@@ -38,7 +38,16 @@ def run_tool(
 
     Returns:
         What ``work`` returns in this process; None where new processes did it.
+
+    Raises:
+        InputError: the device is a GPU and there is none, or several processes are asked for on
+            CPUs of a machine with GPUs.
     """
+    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        raise InputError(
+            f"expected a GPU that torch can use for MODEL.DEVICE {device}, got none; add "
+            "MODEL.DEVICE cpu, or see whether torch was built for this machine's driver"
+        )
     if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
         with _torchrun_group(device):
             return work(args)

@@ -135,7 +135,8 @@ def _with_clipping(cfg: CfgNode, optimizer: torch.optim.Optimizer) -> torch.opti
         parameters = _all_parameters(optimizer.param_groups)
         nn.utils.clip_grad_norm_(parameters, clip.CLIP_VALUE, clip.NORM_TYPE)
 
-    # Runs within step(), when a gradient scaler has already undone its scaling.
+    # Runs within step(); with mixed precision the trainer has undone the scaling before
+    # (``UnscaledGradients``).
     optimizer.register_step_pre_hook(clip_gradients)
     return optimizer
 

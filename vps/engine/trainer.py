@@ -42,7 +42,13 @@ from vps.data import build_test_loader, build_train_loader, warn_of_leakage
 from vps.engine.averaging import AverageAfterStep, AveragedWeights
 from vps.engine.checkpoint import SafeCheckpointer, describe_run, remove_leftovers
 from vps.engine.evaluators import build_evaluator
-from vps.engine.hooks import BestWeights, FiniteLosses, SmoothedHistory, forget_metrics_from
+from vps.engine.hooks import (
+    BestWeights,
+    FiniteLosses,
+    SmoothedHistory,
+    UnscaledGradients,
+    forget_metrics_from,
+)
 from vps.engine.optimizer import build_optimizer
 from vps.engine.randomness import SeededBatches, seed_generators, with_seed
 from vps.engine.schedule import build_lr_scheduler
@@ -75,7 +81,9 @@ class VPSTrainer(DefaultTrainer):
         self._average = _averaged_weights(self.cfg, model)
         model = _distribute(self.cfg, model)
         self._trainer = _step_class(self.cfg)(model, self._batches(), optimizer)
-        self._trainer.register_hooks([losses])  # the host calls after_backward on this one
+        mixed = isinstance(self._trainer, AMPTrainer)
+        # The host calls after_backward on this one.
+        self._trainer.register_hooks([losses, UnscaledGradients() if mixed else None])
         self.scheduler = self.build_lr_scheduler(self.cfg, optimizer)
         self.checkpointer = SafeCheckpointer(
             model,
@@ -119,7 +127,7 @@ class VPSTrainer(DefaultTrainer):
         return {**super().state_dict(), "seed": self.cfg.SEED}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        super().load_state_dict(state_dict)
+        super().load_state_dict(self._with_grad_scaler(state_dict))
         stored = state_dict.get("seed", self.cfg.SEED)  # Detectron2's own checkpoints have none
         if self._seed_is_drawn:
             self.cfg = with_seed(self.cfg, stored)
@@ -131,6 +139,14 @@ class VPSTrainer(DefaultTrainer):
                 stored,
                 self.cfg.SEED,
             )
+
+    def _with_grad_scaler(self, state_dict: dict[str, Any]) -> dict[str, Any]:
+        """A run that began in full precision goes on in mixed precision with a new scaler."""
+        state = state_dict["_trainer"]
+        if not isinstance(self._trainer, AMPTrainer) or state.get("grad_scaler"):
+            return state_dict
+        scaler = self._trainer.grad_scaler.state_dict()
+        return {**state_dict, "_trainer": {**state, "grad_scaler": scaler}}
 
     def _batches(self) -> SeededBatches:
         # The loader starts no worker before its first batch, so it may be made twice.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 from torchvision.ops import deform_conv2d
 
@@ -73,7 +74,14 @@ class DeformConv2d(nn.Module):
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
-        x = deform_conv2d(x, self.offset(x), self.weight, self.bias, **self.geometry)
+        # torchvision's operator wants one dtype; it adds the offsets to places in the map, which
+        # half precision cannot hold.
+        dtype, offset = self.weight.dtype, self.offset(x)
+        with torch.autocast(x.device.type, enabled=False):
+            sampled = deform_conv2d(
+                x.to(dtype), offset.to(dtype), self.weight, self.bias, **self.geometry
+            )
+        x = sampled.to(offset.dtype)
         if self.norm is not None:
             x = self.norm(x)
         if self.activation is not None:

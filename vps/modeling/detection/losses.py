@@ -15,7 +15,8 @@ def smooth_l1_sum(prediction: Tensor, target: Tensor, beta: float) -> Tensor:
     """
     if prediction.numel() == 0:
         return prediction.sum() * 0.0
-    target = target.to(prediction.dtype)
+    dtype = torch.promote_types(prediction.dtype, target.dtype)  # half would round the target
+    prediction, target = prediction.to(dtype), target.to(dtype)
     if beta < 1e-5:  # the quadratic part would divide by 0
         return F.l1_loss(prediction, target, reduction="sum")
     return F.smooth_l1_loss(prediction, target, reduction="sum", beta=beta)

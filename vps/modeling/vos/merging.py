@@ -28,9 +28,11 @@ def mask_unused(logits: Tensor, used: Tensor) -> Tensor:
     Args:
         logits: (G, channels, h, w).
         used: bool (G, channels).
+
+    Returns:
+        float32: in half precision 1 - ``LEAST`` would be 1, whose odds are infinite.
     """
-    lowest = -1e4 if logits.dtype == torch.float16 else -1e10
-    return logits.masked_fill(~used[:, :, None, None], lowest)
+    return logits.float().masked_fill(~used[:, :, None, None], -1e10)
 
 
 def merge_groups(logits: Tensor, layout: Layout, *, always: bool = False) -> Tensor:

@@ -106,10 +106,11 @@ def assign_tracks(scores: Tensor, *, next_best: bool = False) -> list[int]:
     if next_best:
         return _assign_next_best(scores)
     best_scores, best = scores.max(dim=1)
+    columns = best.tolist()
     chosen = [-1] * len(scores)
     taken: set[int] = set()
     for detection in torch.argsort(best_scores, descending=True, stable=True).tolist():
-        track = int(best[detection]) - 1
+        track = columns[detection] - 1
         if track >= 0 and track not in taken:
             taken.add(track)
             chosen[detection] = track
@@ -172,7 +173,8 @@ def update_tracks(
 def mask_iou(masks: Tensor, others: Tensor) -> Tensor:
     """IoU (n, M) of bool masks (n, h, w) and (M, h, w); 0 where both are empty."""
     a, b = masks.flatten(1).float(), others.flatten(1).float()
-    intersection = a @ b.T
+    with torch.autocast(masks.device.type, enabled=False):  # half counts to 2048, bfloat16 to 256
+        intersection = a @ b.T
     union = a.sum(dim=1)[:, None] + b.sum(dim=1)[None] - intersection
     return intersection / union.clamp(min=1)
 

@@ -50,7 +50,7 @@ def panoptic_logits(
         return stuff_logits
     pasted = paste_logits(mask_logits, boxes / stride, (height, width))  # (n, h, w)
     inside = inside_boxes(boxes / stride, (height, width))
-    instance_logits = torch.where(inside, score[categories] + pasted, score.new_tensor(outside))
+    instance_logits = torch.where(inside, score[categories] + pasted, outside)
     return torch.cat([stuff_logits, instance_logits])
 
 

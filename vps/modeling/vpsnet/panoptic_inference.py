@@ -126,9 +126,10 @@ def semantic_maps(
         output_size: (H, W) of the result.
         chunk: classes that are upsampled at a time; bounds the memory.
     """
-    best = score.new_full(output_size, -torch.inf)
+    # float32 as what is compared with them, also where the network computes in half precision.
+    best = torch.full(output_size, -torch.inf, device=score.device)
     winner = torch.zeros(output_size, dtype=torch.int64, device=score.device)
-    stuff_best = score.new_full(output_size, OUTSIDE)
+    stuff_best = torch.full_like(best, OUTSIDE)
     stuff_winner = torch.full_like(winner, -1)
     things = {}
     is_stuff = set(stuff)

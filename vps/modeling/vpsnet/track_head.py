@@ -68,7 +68,8 @@ class TrackHead(nn.Module):
 
 def match_logits(embeddings: Tensor, references: Tensor) -> Tensor:
     """Inner products of (P, D) and (M, D) behind a column of zeros for "new": (P, 1 + M)."""
-    logits = embeddings.float() @ references.float().T
+    with torch.autocast(embeddings.device.type, enabled=False):  # sums of 1024 products
+        logits = embeddings.float() @ references.float().T
     return F.pad(logits, (1, 0))
 
 
