@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+IGNORE = -1  # label of what has no class; not 255, which may be a class of its own
+
 
 def smooth_l1_sum(prediction: Tensor, target: Tensor, beta: float) -> Tensor:
     """Huber-like loss, summed: quadratic below ``beta``, linear above; beta 0 is the L1 loss.
@@ -22,11 +24,12 @@ def smooth_l1_sum(prediction: Tensor, target: Tensor, beta: float) -> Tensor:
     return F.smooth_l1_loss(prediction, target, reduction="sum", beta=beta)
 
 
-def mean_cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
-    """Softmax cross-entropy of (N, K) against long (N,), mean over N; 0 for no rows, not NaN."""
-    if logits.numel() == 0:
-        return logits.sum() * 0.0
-    return F.cross_entropy(logits, classes)
+def mean_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Softmax cross-entropy of (N, K, ...) against long (N, ...), mean over the labels that are not
+    ``IGNORE``; 0 if none is, not NaN.
+    """
+    total = F.cross_entropy(logits.float(), labels, ignore_index=IGNORE, reduction="sum")
+    return total / (labels != IGNORE).sum().clamp(min=1)
 
 
 def mean_binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

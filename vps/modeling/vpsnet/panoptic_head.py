@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vps.modeling.vpsnet.semantic_head import mean_cross_entropy
+from vps.modeling.detection.losses import mean_cross_entropy
 
 # Stands for minus infinity; finite, so that a picture without stuff classes gives no NaN, and small
 # enough for half precision.

@@ -14,8 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vps.layers import Conv2d, DeformConv2d, get_norm
-
-IGNORE = -1  # label of pixels without a class; not 255, which may be a channel of its own
+from vps.modeling.detection.losses import mean_cross_entropy
 
 
 class SemanticHead(nn.Module):
@@ -84,12 +83,6 @@ class SemanticHead(nn.Module):
         else:
             labels = labels[:, ::4, ::4]
         return self.loss_weight * mean_cross_entropy(score, labels)
-
-
-def mean_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy of (N, C, ...) logits, mean over the labels that are not -1; 0 if none is."""
-    total = F.cross_entropy(logits.float(), labels, ignore_index=IGNORE, reduction="sum")
-    return total / (labels != IGNORE).sum().clamp(min=1)
 
 
 def _resize(tensor: Tensor, size: tuple[int, int]) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torchvision.ops import masks_to_boxes
 
 from vps.modeling.detection import ImageTargets
-from vps.modeling.vpsnet.semantic_head import IGNORE
+from vps.modeling.detection.losses import IGNORE
 from vps.structures import ClipSample, Segment
 
 
