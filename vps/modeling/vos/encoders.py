@@ -5,7 +5,7 @@ name           channels of the maps   built of
 =============  =====================  ==========================================================
 mobilenet_v2   24, 32, 96, and 1280   torchvision's, its last stage kept at stride 16 by dilation
 resnet50       256, 512, 1024         this project's, up to the third stage
-swin_b         128, 256, 512          torchvision's, the first three stages, each normalised
+swin_b         128, 256, 512          torchvision's, three stages, each normalised; always shifted
 =============  =====================  ==========================================================
 
 An encoder gives its ``maps`` (what decoders take as shortcuts) and the ``last`` one, which is
@@ -18,9 +18,15 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torchvision.models.mobilenetv2 import MobileNetV2
-from torchvision.models.swin_transformer import SwinTransformer
+from torchvision.models.swin_transformer import (
+    ShiftedWindowAttention,
+    SwinTransformer,
+    SwinTransformerBlock,
+    shifted_window_attention,
+)
 from torchvision.ops import StochasticDepth
 
 from vps.layers import get_norm
@@ -94,6 +100,39 @@ class ResNetEncoder(nn.Module):
         return EncoderMaps(maps, maps[-1])
 
 
+class AlwaysShiftedAttention(ShiftedWindowAttention):
+    """Attention in shifted windows, however small the map (B, h, w, C) is.
+
+    Along a side that is no longer than one window torchvision leaves the shift out. Swin's program
+    for dense tasks, which the family builds on, shifts all the same and masks what came round the
+    edge. Seen without the shift: the first ``shift`` rows (columns) and the others ignore each
+    other. It matters for pictures of up to 112 pixels on a side, at stride 16.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        bias = self.get_relative_position_bias()
+        for axis, (side, window, shift) in enumerate(
+            zip(x.shape[1:3], self.window_size, self.shift_size, strict=True)
+        ):
+            if shift and side <= window:
+                place = torch.arange(window, device=x.device) < shift
+                place = place[:, None] if axis == 0 else place[None, :]
+                part = place.expand(self.window_size).flatten()
+                bias = bias.masked_fill(part[:, None] != part[None, :], -100.0)  # as in its masks
+        return shifted_window_attention(
+            x,
+            self.qkv.weight,
+            self.proj.weight,
+            bias,
+            self.window_size,
+            self.num_heads,
+            shift_size=self.shift_size,
+            qkv_bias=self.qkv.bias,
+            proj_bias=self.proj.bias,
+            training=self.training,
+        )
+
+
 class SwinEncoder(nn.Module):
     """Swin-B (Liu et al. 2021) without its last stage.
 
@@ -118,6 +157,7 @@ class SwinEncoder(nn.Module):
             # torchvision spreads it over the blocks that it builds.
             stochastic_depth_prob=drop_path * (sum(depths) - 1) / (whole - 1),
             num_classes=1,
+            block=partial(SwinTransformerBlock, attn_layer=AlwaysShiftedAttention),
         )
         self.features = swin.features  # embedding, then stages and mergings in turn
         self.channels = [first, 2 * first, 4 * first]
