@@ -10,13 +10,13 @@ Inference mode does not know such tensors: run under ``no_grad``.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
+from torch.utils import backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode
 
 NAME = "pretend_gpu"
@@ -35,14 +35,19 @@ class Backend:
     get_amp_supported_dtype = staticmethod(lambda: [torch.float16])
 
 
-def register() -> bool:
-    """Make torch know the device, once per process; False where this torch is too old for it."""
-    from torch.utils import backend_registration
+def is_possible() -> bool:
+    """False where this torch is too old for such a device."""
+    return hasattr(backend_registration, "_setup_privateuseone_for_python_backend")
 
-    setup = getattr(backend_registration, "_setup_privateuseone_for_python_backend", None)
-    if setup is not None and not hasattr(torch, NAME):
-        setup(NAME, Backend())
-    return setup is not None
+
+def call(function: Callable, *arguments: Any) -> Any:
+    """``function(device, *arguments)`` where the device exists. Call it before autograd has run in
+    this process.
+    """
+    if not hasattr(torch, NAME):
+        backend_registration._setup_privateuseone_for_python_backend(NAME, Backend())
+    with Operations(), Constants():
+        return function(torch.device(NAME), *arguments)
 
 
 class TensorOnGPU(Tensor):
@@ -125,13 +130,6 @@ def compute(operation: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         return TensorOnGPU(x) if on_gpu else x
 
     return place(result)
-
-
-@contextlib.contextmanager
-def pretended() -> Iterator[torch.device]:
-    """Within the context the device exists."""
-    with Operations(), Constants():
-        yield torch.device(NAME)
 
 
 def _check_sides(operation: Any, name: str, args: tuple, tensors: list[Tensor]) -> None:

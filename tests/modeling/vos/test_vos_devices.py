@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pretend_gpu
 import pytest
 import torch
 from small_networks import small_network, squares, video
@@ -16,23 +17,26 @@ from vps.structures import ReferenceUpdate
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize(("name", "feedback"), [("AOST", True), ("Pano-ID", False)])
-def test_training(name, feedback, pretend_gpu):
-    def losses(device):
-        network, clips = build(name).to(device), make_clips(frames=3)
-        mean, std = (torch.full((3, 1, 1), x, device=device) for x in (110.0, 60.0))
-        layout = layout_of(network)
-        targets = clip_targets(clips, layout, device=device)
-        rules = StepRules(0.5, 0.5, feedback, depth_factor=2.0 if name == "AOST" else 0.0)
-        torch.manual_seed(0)
-        found = sequence_losses(network, clip_images(clips, mean, std), targets, layout, rules)
-        sum(found.values()).backward()
-        return found
+def training_losses(device, name, feedback):
+    """{name: (loss, its device)} of a training step."""
+    network, clips = build(name).to(device), make_clips(frames=3)
+    mean, std = (torch.full((3, 1, 1), x, device=device) for x in (110.0, 60.0))
+    layout = layout_of(network)
+    targets = clip_targets(clips, layout, device=device)
+    rules = StepRules(0.5, 0.5, feedback, depth_factor=2.0 if name == "AOST" else 0.0)
+    torch.manual_seed(0)
+    losses = sequence_losses(network, clip_images(clips, mean, std), targets, layout, rules)
+    sum(losses.values()).backward()
+    return {key: (loss.item(), loss.device.type) for key, loss in losses.items()}
 
-    found, expected = losses(pretend_gpu), losses(CPU)
-    assert {loss.device.type for loss in found.values()} == {pretend_gpu.type}
-    for key, loss in found.items():
-        assert loss.item() == pytest.approx(expected[key].item(), rel=1e-4), key
+
+@pytest.mark.parametrize(("name", "feedback"), [("AOST", True), ("Pano-ID", False)])
+def test_training(name, feedback, on_pretended_gpu):
+    found = on_pretended_gpu(training_losses, name, feedback)
+    for key, (expected, _) in training_losses(CPU, name, feedback).items():
+        loss, device = found[key]
+        assert loss == pytest.approx(expected, rel=1e-4), key
+        assert device == pretend_gpu.NAME
 
 
 class Script:
@@ -48,19 +52,19 @@ class Script:
         return ReferenceUpdate(masks.get(frame.frame_id), retired)
 
 
-@pytest.mark.parametrize(
-    ("kind", "merge", "flip"), [("AOT", "full", True), ("AOST", "stride4", False)]
-)
-def test_propagation(kind, merge, flip, pretend_gpu):
-    def ids(device):
-        network = small_network(kind).to(device)
-        views = [
-            Propagator(network, PropagationRules(memory_gap=1, memory_cap=2, merge=merge, flip=f))
-            for f in ((False, True) if flip else (False,))
-        ]
-        with torch.no_grad():
-            return [x.ids.tolist() for x in segment_frames(views, video(4), Script())]
+def followed_ids(device, kind, merge, flip):
+    """Labels of each frame."""
+    network = small_network(kind).to(device)
+    views = [
+        Propagator(network, PropagationRules(memory_gap=1, memory_cap=2, merge=merge, flip=f))
+        for f in ((False, True) if flip else (False,))
+    ]
+    with torch.no_grad():
+        return [x.ids.tolist() for x in segment_frames(views, video(4), Script())]
 
-    found = ids(pretend_gpu)
-    assert found == ids(CPU)
+
+@pytest.mark.parametrize("case", [("AOT", "full", True), ("AOST", "stride4", False)])
+def test_propagation(case, on_pretended_gpu):
+    found = on_pretended_gpu(followed_ids, *case)
+    assert found == followed_ids(CPU, *case)
     assert {i for row in found[3] for i in row} - {0}, "random networks still have to give labels"
