@@ -12,7 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vps.modeling.vos.memory import KeyValue, LayerMemory, Memory, join_heads, split_heads
+from vps.modeling.vos.memory import (
+    KeyValue,
+    LayerMemory,
+    Memory,
+    join_frames,
+    join_heads,
+    split_heads,
+)
 from vps.modeling.vos.merging import merge_groups
 from vps.modeling.vos.network import VOSNetwork
 from vps.modeling.vos.slots import Layout, group_one_hot
@@ -47,10 +54,9 @@ class DenseLongTerm(nn.Module):
         self.inner = inner
         self.heads = inner.heads
 
-    def forward(self, query: Tensor, memory: list[KeyValue]) -> Tensor:
-        (tokens,) = memory
+    def forward(self, query: Tensor, memory: KeyValue) -> Tensor:
         query = split_heads(query, self.inner.heads)
-        return self.inner.output(join_heads(attend(query, tokens.key, tokens.value)))
+        return self.inner.output(join_heads(attend(query, memory.key, memory.value)))
 
 
 class DenseShortTerm(nn.Module):
@@ -143,10 +149,7 @@ class DenseEngine:
 
     def store(self, row: int, entries: list[KeyValue]) -> None:
         """Put a frame's tokens behind those of a group."""
-        self.long[row] = [
-            KeyValue(*(torch.cat(pair, dim=2) for pair in zip(old, new, strict=True)))
-            for old, new in zip(self.long[row], entries, strict=True)
-        ]
+        self.long[row] = [join_frames(both) for both in zip(self.long[row], entries, strict=True)]
 
     def step(self, pixels: Tensor, layout: Layout) -> Tensor:
         """Propagate one frame and keep it as the previous one; the groups' logits at stride 4,

@@ -113,9 +113,9 @@ def _self_attention(module: SelfAttention, inputs, output) -> float:
 
 
 def _long_term(module: LongTermAttention, inputs, output) -> float:
+    """Q K^T for each row of keys, A V for each row of values: 2 N M C each."""
     _, memory = inputs
-    per_row = 4 * output[0].numel()
-    return sum(per_row * part.key.shape[0] * part.key.shape[2] for part in memory)
+    return 2 * output[0].numel() * memory.key.shape[2] * (len(memory.key) + len(memory.value))
 
 
 def _short_term(module: ShortTermAttention, inputs, output) -> float:

@@ -8,7 +8,7 @@ queries and keys: the block makes one projection serve as both.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vps.layers.local_attention import local_attention
-from vps.modeling.vos.memory import KeyValue, join_heads, split_heads
+from vps.layers.shared_attention import shared_attention
+from vps.modeling.vos.memory import KeyValue, join_heads, own_keys, split_heads, spread
 
 
 class SelfAttention(nn.Module):
@@ -55,14 +56,16 @@ class LongTermAttention(nn.Module):
         self.heads = heads
         self.output = nn.Linear(channels, channels)
 
-    def forward(self, query: Tensor, memory: Sequence[KeyValue]) -> Tensor:
-        """Query (B, N, C) against memories of consecutive parts of the batch -> (B, N, C)."""
-        queries = split_heads(query, self.heads).split([len(part.key) for part in memory])
-        found = [
-            F.scaled_dot_product_attention(rows, part.key, part.value)
-            for rows, part in zip(queries, memory, strict=True)
-        ]
-        return self.output(join_heads(found[0] if len(found) == 1 else torch.cat(found)))
+    def forward(self, query: Tensor, memory: KeyValue) -> Tensor:
+        """Query (b, N, C) against a memory of B rows, by head -> (B, N, C)."""
+        query = split_heads(query, self.heads)
+        shared = len(query) == len(memory.key) == 1 < len(memory.value)
+        if shared and one_row_pays(query):
+            return self.output(join_heads(shared_attention(query, *memory)))
+        memory = own_keys(memory)
+        query = spread(query, len(memory.key))
+        found = F.scaled_dot_product_attention(query, memory.key, memory.value)
+        return self.output(join_heads(found))
 
 
 class ShortTermAttention(nn.Module):
@@ -80,8 +83,9 @@ class ShortTermAttention(nn.Module):
         self.output = nn.Linear(channels, channels)
 
     def forward(self, query: Tensor, memory: KeyValue, size: tuple[int, int]) -> Tensor:
+        memory = own_keys(memory)
         found = local_attention(
-            split_heads(query, self.heads),
+            split_heads(spread(query, len(memory.key)), self.heads),
             split_heads(memory.key, self.heads),
             split_heads(memory.value, self.heads),
             size,
@@ -93,16 +97,9 @@ class ShortTermAttention(nn.Module):
         return self.output(join_heads(found))
 
 
-def spread(tensor: Tensor, batch: int) -> Tensor:
-    """Repeat each row for its groups, so that there are ``batch`` rows; a view where possible."""
-    if len(tensor) == batch:
-        return tensor
-    if len(tensor) == 1:
-        return tensor.expand(batch, *tensor.shape[1:])
-    return tensor.repeat_interleave(batch // len(tensor), 0)
-
-
-def row_by_row(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+def row_by_row(
+    function: Callable[..., Tensor], *tensors: Tensor, into: Tensor | None = None
+) -> Tensor:
     """Apply what treats the rows of a batch alike to one row after the other, where that pays.
 
     On a CPU one group of objects keeps a core busy, and its intermediate results take a fraction of
@@ -112,18 +109,26 @@ def row_by_row(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
     Args:
         function: of tensors with one axis of rows, which it keeps.
         tensors: of B rows, or of one row that belongs to all.
+        into: memory that may be overwritten with the result, such as a tensor that nobody else
+            needs: each of its rows has been read when the result's row is written.
     """
     batch = max(map(len, tensors))
-    whole = batch == 1 or torch.is_grad_enabled() or tensors[0].device.type != "cpu"
-    if whole or any(len(tensor) not in (1, batch) for tensor in tensors):
+    alike = all(len(tensor) in (1, batch) for tensor in tensors)
+    if batch == 1 or not alike or not one_row_pays(tensors[0]):
         return function(*tensors)
-    output = None
+    output = into
     for row in range(batch):
         found = function(*(x if len(x) == 1 else x[row : row + 1] for x in tensors))
         if output is None:
             output = found.new_empty((batch, *found.shape[1:]))
         output[row] = found[0]
+        del found  # not to be held beside what the next row takes
     return output
+
+
+def one_row_pays(tensor: Tensor) -> bool:
+    """Whether rows should go one after the other: see ``row_by_row``."""
+    return tensor.device.type == "cpu" and not torch.is_grad_enabled()
 
 
 @lru_cache(maxsize=16)

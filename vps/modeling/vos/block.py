@@ -22,9 +22,8 @@ from vps.modeling.vos.attention import (
     SelfAttention,
     ShortTermAttention,
     row_by_row,
-    spread,
 )
-from vps.modeling.vos.memory import KeyValue, LayerMemory, thin_out
+from vps.modeling.vos.memory import KeyValue, LayerMemory, share_keys, spread, thin_out
 
 FEED_FORWARD_GROUPS = 32
 
@@ -100,18 +99,45 @@ class Block(nn.Module):
         if memory is None:
             fused = self.fuse(entry, identity)
             memory = LayerMemory([self.keep(fused, size)], fused)
-        query = spread(entry.key, memory.batch)
-        matched = row_by_row(
-            lambda query, *short: self.short_term(query, KeyValue(*short), size),
-            query,
-            *memory.short,
-        )
-        matched = matched + self.long_term(query, memory.long)
-        stream = row_by_row(lambda *x: self._feed(*x, size), stream, matched)
-        return stream, entry
+
+        def part(tokens: Tensor, rows: slice) -> Tensor:
+            return tokens if len(tokens) == 1 else spread(tokens, memory.batch)[rows]
+
+        outputs = [
+            self._match(part(stream, rows), part(entry.key, rows), long, short, size)
+            for rows, long, short in memory.parts()
+        ]
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs), entry
 
     def _look_within(self, stream: Tensor, position: Tensor) -> Tensor:
         return stream + self.drop_path(self.self_attention(self.norm1(stream), position))
+
+    def _match(
+        self,
+        stream: Tensor,
+        query: Tensor,
+        long: KeyValue,
+        short: KeyValue,
+        size: tuple[int, int],
+    ) -> Tensor:
+        """All that comes behind the projection, for groups with equally long memories."""
+
+        def finish(stream: Tensor, query: Tensor, found: Tensor, *short: Tensor) -> Tensor:
+            matched = self.short_term(query, KeyValue(*short), size) + found
+            return self._feed(stream, matched, size)
+
+        def match(
+            stream: Tensor, query: Tensor, key: Tensor, value: Tensor, *short: Tensor
+        ) -> Tensor:
+            return finish(stream, query, self.long_term(query, KeyValue(key, value)), *short)
+
+        tokens = [x for x in short if x is not None]
+        # Nobody else has the stream between two parts of a block.
+        into = stream if len(stream) == len(long.value) else None
+        if len(long.key) < len(long.value):  # what groups share is looked at for all at once
+            found = self.long_term(query, long)
+            return row_by_row(finish, stream, query, found, *tokens, into=into)
+        return row_by_row(match, stream, query, long.key, long.value, *tokens, into=into)
 
     def _feed(self, stream: Tensor, matched: Tensor, size: tuple[int, int]) -> Tensor:
         stream = spread(stream, len(matched)) + self.drop_path_match(matched)
@@ -126,7 +152,9 @@ class Block(nn.Module):
         raise NotImplementedError
 
     def fuse(self, entry: KeyValue, identity: Tensor) -> KeyValue:
-        """Put identities (B, N, C) into keys and values (b, N, C): what memory holds, (B, N, C)."""
+        """Put identities (B, N, C) into keys and values (b, N, C): what memory holds, (B, N, C);
+        one row of keys stays one, shared by all groups.
+        """
         raise NotImplementedError
 
 
@@ -143,10 +171,8 @@ class BlockV1(Block):
         return KeyValue(self.query(tokens), tokens)
 
     def fuse(self, entry: KeyValue, identity: Tensor) -> KeyValue:
-        return KeyValue(
-            spread(entry.key, len(identity)),
-            self.value(spread(entry.value, len(identity)) + identity),
-        )
+        value = self.value(spread(entry.value, len(identity)) + identity)
+        return share_keys(KeyValue(entry.key, value))
 
 
 class BlockV2(Block):
@@ -164,9 +190,9 @@ class BlockV2(Block):
 
     def fuse(self, entry: KeyValue, identity: Tensor) -> KeyValue:
         gate, offset = self.identity(identity).split([self.gates, self.channels], dim=-1)
-        key = spread(entry.key, len(identity)).unflatten(-1, (self.gates, -1))
-        key = (key * (1 + gate.tanh())[..., None]).flatten(-2)
-        return KeyValue(key, spread(entry.value, len(identity)) + offset)
+        gate = (1 + gate.tanh()).expand(-1, -1, self.long_term.heads)
+        value = spread(entry.value, len(identity)) + offset
+        return share_keys(KeyValue(entry.key, value, gate))
 
 
 class FeedForward(nn.Module):

@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vps.layers import Conv2d
-from vps.modeling.vos.attention import row_by_row, spread
+from vps.modeling.vos.attention import row_by_row
+from vps.modeling.vos.memory import spread
 
 GROUPS = 8  # of all group normalisations in decoders
 

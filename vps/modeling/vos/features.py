@@ -15,7 +15,8 @@ class FrameFeatures:
     """What the encoder sees in a batch of frames.
 
     Attributes:
-        raw: maps at strides 4, 8 and 16, (B, C, h, w).
+        raw: the encoder's maps at strides 4, 8 and 16, (B, C, h, w); empty where the decoder has no
+            use for them.
         projected: the maps that are matched, one per scale, coarse to fine.
     """
 

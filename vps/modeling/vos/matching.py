@@ -54,9 +54,9 @@ class StackedMatching(nn.Module):
             align_corners=settings.align_corners,
         )
 
-    def project(self, maps: EncoderMaps) -> list[Tensor]:
-        """The maps that are matched, one per scale."""
-        return [self.projection(maps.last)]
+    def project(self, maps: EncoderMaps) -> FrameFeatures:
+        """What matching and decoder need of the encoder's maps."""
+        return FrameFeatures(maps.maps, [self.projection(maps.last)])
 
     def layer(self, index: int) -> tuple[nn.Module, int]:
         """The block of a layer, and which of the banks feeds it."""

@@ -62,8 +62,7 @@ class VOSNetwork(nn.Module):
 
     def encode(self, images: Tensor) -> FrameFeatures:
         """Features of frames (B, 3, H, W), RGB, normalised with ImageNet's mean and deviation."""
-        maps = self.encoder(images)
-        return FrameFeatures(maps.maps, self.matching.project(maps))
+        return self.matching.project(self.encoder(images))
 
     def embed_identities(self, one_hot: Tensor) -> list[Tensor]:
         """Identity embeddings, one per scale with layers, (B, h * w, C) each.

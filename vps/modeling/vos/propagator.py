@@ -24,7 +24,6 @@ import torch
 from torch import Tensor
 
 from vps.modeling.vos.features import FrameFeatures, Propagated
-from vps.modeling.vos.memory import KeyValue
 from vps.modeling.vos.merging import (
     label_groups,
     label_merged,
@@ -272,5 +271,5 @@ def _rows_of(propagated: Propagated, rows: list[int]) -> Propagated:
     entries = []
     for entry in propagated.entries:
         whole = len(entry.key) == 1 or len(entry.key) == len(rows)
-        entries.append(entry if whole else KeyValue(*(x[rows] for x in entry)))
+        entries.append(entry if whole else entry.map(lambda tokens: tokens[rows]))
     return Propagated(None, entries, propagated.sizes)

@@ -16,12 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vps.modeling.vos.attention import row_by_row, sine_position, spread
+from vps.modeling.vos.attention import row_by_row, sine_position
 from vps.modeling.vos.decoder import conv_norm, enlarge, init_convolutions
 from vps.modeling.vos.encoders import EncoderMaps
 from vps.modeling.vos.features import FrameFeatures, Propagated
 from vps.modeling.vos.matching import build_block
-from vps.modeling.vos.memory import KeyValue, LayerMemory
+from vps.modeling.vos.memory import KeyValue, LayerMemory, spread
 from vps.modeling.vos.variants import NetworkSettings
 
 
@@ -63,10 +63,11 @@ class PyramidMatching(nn.Module):
             init_convolutions(part)
         init_convolutions(self.predictor)
 
-    def project(self, maps: EncoderMaps) -> list[Tensor]:
-        """The maps that are matched, one per scale."""
+    def project(self, maps: EncoderMaps) -> FrameFeatures:
+        """The maps that are matched, one per scale; the encoder's own are not needed any more."""
         sources = (maps.last, maps.maps[2], maps.maps[1], maps.maps[0])
-        return [conv(source) for conv, source in zip(self.projections, sources, strict=True)]
+        projected = [conv(x) for conv, x in zip(self.projections, sources, strict=True)]
+        return FrameFeatures([], projected)
 
     def layer(self, index: int) -> tuple[nn.Module, int]:
         """The block of a layer, counted over all scales, and which of the banks feeds it."""

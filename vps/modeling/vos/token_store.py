@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from vps.modeling.vos.memory import KeyValue
+from vps.modeling.vos.memory import KeyValue, own_keys, select_rows
 
 
 class StoredFrame(NamedTuple):
@@ -36,12 +36,11 @@ class TokenStore:
         self.cap = cap
         self.frames: list[StoredFrame] = []  # by place
         self._tokens = 0  # per frame
-        self._key: Tensor | None = None  # (G, heads, places * tokens, d)
-        self._value: Tensor | None = None
+        self._room: KeyValue | None = None  # (G, heads, places * tokens, d)
 
     def write(self, entry: KeyValue, frame: StoredFrame) -> None:
         """Store what is kept of a frame, (G, heads, N, d)."""
-        if self._key is None:
+        if self._room is None:
             self._tokens = entry.key.shape[2]
         if self.cap and len(self.frames) >= self.cap:
             place = self._victim(frame.reference)
@@ -53,26 +52,27 @@ class TokenStore:
             self.frames.append(frame)
             self._make_room(entry)
         where = slice(place * self._tokens, (place + 1) * self._tokens)
-        self._key[:, :, where] = entry.key
-        self._value[:, :, where] = entry.value
+        for room, tokens in zip(self._room, entry, strict=True):
+            if room is not None:
+                room[:, :, where] = tokens
 
     def read(self) -> KeyValue:
         """The tokens of all stored frames, (G, heads, frames * N, d); a view."""
         count = len(self.frames) * self._tokens
-        return KeyValue(self._key[:, :, :count], self._value[:, :, :count])
+        return self._room.map(lambda room: room[:, :, :count])
 
     def newest_reference(self) -> KeyValue:
-        """The tokens of the latest frame whose masks were given; a view."""
+        """The tokens of the latest frame whose masks were given, keys for each group."""
         place = max(
             (place for place, frame in enumerate(self.frames) if frame.reference),
             key=lambda place: self.frames[place].index,
         )
         where = slice(place * self._tokens, (place + 1) * self._tokens)
-        return KeyValue(self._key[:, :, where], self._value[:, :, where])
+        return own_keys(self._room.map(lambda room: room[:, :, where]))
 
     def keep(self, rows: list[int]) -> None:
         """Forget all groups but those in ``rows``."""
-        self._key, self._value = self._key[rows], self._value[rows]
+        self._room = select_rows(self._room, rows)
 
     def _victim(self, for_reference: bool) -> int | None:
         order = sorted(range(len(self.frames)), key=lambda place: self.frames[place].index)
@@ -83,14 +83,18 @@ class TokenStore:
 
     def _make_room(self, entry: KeyValue) -> None:
         """Room for the last of ``frames``; doubled when it runs out."""
-        have = 0 if self._key is None else self._key.shape[2] // self._tokens
+        have = 0 if self._room is None else self._room.key.shape[2] // self._tokens
         if len(self.frames) <= have:
             return
         places = max(1, 2 * have)
         if self.cap:
             places = min(places, self.cap)
-        self._key = _grown(self._key, entry.key, places * self._tokens)
-        self._value = _grown(self._value, entry.value, places * self._tokens)
+        old = self._room or KeyValue(None, None)
+        grown = [
+            None if like is None else _grown(tokens, like, places * self._tokens)
+            for tokens, like in zip(old, entry, strict=True)
+        ]
+        self._room = KeyValue(*grown)
 
 
 def _grown(old: Tensor | None, like: Tensor, tokens: int) -> Tensor:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from vps.modeling.vos.memory import KeyValue, LayerMemory, Memory, join_heads
+from vps.modeling.vos.memory import KeyValue, LayerMemory, Memory, join_heads, select_rows
 from vps.modeling.vos.slots import Group, Layout, SlotTable, layout_of
 from vps.modeling.vos.token_store import StoredFrame, TokenStore
 from vps.structures import Segment
@@ -72,7 +72,8 @@ class VideoState:
             else:
                 references = [store.newest_reference() for store in stores]
                 short = KeyValue(
-                    *(join_heads(torch.cat(tokens)) for tokens in zip(*references, strict=True))
+                    join_heads(torch.cat([reference.key for reference in references])),
+                    join_heads(torch.cat([reference.value for reference in references])),
                 )
             layers.append(LayerMemory([store.read() for store in stores], short))
         return Memory(layers)
@@ -85,7 +86,7 @@ class VideoState:
             rows = slice(first, first + len(bundle.groups))
             first = rows.stop
             for store, entry in zip(bundle.stores, entries):
-                store.write(KeyValue(entry.key[rows], entry.value[rows]), frame)
+                store.write(select_rows(entry, rows), frame)
         self.last_write = self.frame
 
     def drop(self, groups: list[Group]) -> None:
@@ -93,7 +94,7 @@ class VideoState:
         kept = [row for row, group in enumerate(self.groups) if group not in groups]
         if len(kept) == len(self.groups):
             return
-        self.previous = [KeyValue(*(x[kept] for x in entry)) for entry in self.previous]
+        self.previous = [select_rows(entry, kept) for entry in self.previous]
         for bundle in self.bundles:
             rows = [row for row, group in enumerate(bundle.groups) if group not in groups]
             if rows and len(rows) < len(bundle.groups):
