@@ -110,7 +110,8 @@ def open_heads(kinds: Sequence[tuple[str, str, str]], args: argparse.Namespace) 
             head_name(config, weights, kinds),
             kind,
             predictor.model,
-            predictor.categories,
+            # What follows given masks has their classes, whatever it was trained on.
+            predictor.categories if kind == "vps" else dataset_categories(args.data),
             device=str(predictor.device),
             backbone=find_backbone(predictor.model),
             trained_on=tuple(predictor.cfg.DATASETS.TRAIN),

@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from vps.data import load_dataset
+from vps.data import dataset_categories, load_dataset
 from vps.inference import VideoPredictor
 from vps.io import write_json
 from vps.io.references import iterate_references
@@ -106,9 +106,9 @@ def walk_and_report(arguments: argparse.Namespace) -> None:
             walk(record, steps), references=lambda f: given if f.frame_id == name(0) else None
         )
         if steps == max(arguments.steps):
-            results = draw_way_there(
-                results, steps, predictor.categories, arguments.output, arguments.fps
-            )
+            # Segments have the classes of the masks that were given, not those of the training.
+            categories = dataset_categories(arguments.data)
+            results = draw_way_there(results, steps, categories, arguments.output, arguments.fps)
         ((_, last),) = deque(results, maxlen=1)
         walks.append(compare(steps, given.ids, last.ids))
     write_json(arguments.output / "there_and_back.json", [w._asdict() for w in walks], indent=1)

@@ -111,6 +111,20 @@ def test_heads_are_compared(tool, models, tmp_path):
     assert (tmp_path / "curves.png").stat().st_size > 0
 
 
+def test_who_follows_masks_has_their_classes(tool, models, tmp_path):
+    """Whatever it was trained on, here data of a single class."""
+    tool(
+        *("compare_heads", "--data", "compared_shapes_val", "-o", tmp_path, "--videos", "1"),
+        *("--vos", *models["ground_truth"], "--windows", "1,2", "--show", "1"),
+        *("DATASETS.TRAIN", "('vps_davis2017_train',)"),
+    )
+    (head,) = json.loads((tmp_path / "scores.json").read_text())["heads"]
+    assert {"VPQ", "STQ"} <= head["panoptic"]["all frames"].keys()
+    results = read_results(tmp_path / "ground_truth")
+    assert results.categories == vps.data.dataset_categories("compared_shapes_val")
+    assert (tmp_path / "side_by_side.mp4").stat().st_size > 0
+
+
 @pytest.mark.parametrize("mode", ["panoptic_first", "panoptic_every_k"])
 def test_raw_video_becomes_panoptic(tool, shapes_root, models, tmp_path, mode):
     config, aot = models[mode]

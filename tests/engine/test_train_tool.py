@@ -87,6 +87,11 @@ def test_bad_input(toy_root, tmp_path, train_net, opts, flags, message):
         train_net.main(options(tmp_path, *opts, flags=flags))
 
 
+def test_a_device_that_torch_does_not_know(tmp_path, train_net):
+    with pytest.raises(InputError, match="say cpu or cuda, got 'quark'"):
+        train_net.main(options(tmp_path, "MODEL.DEVICE", "quark"))
+
+
 def test_a_gpu_that_is_not_there(tmp_path, train_net, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InputError, match=r"MODEL\.DEVICE cuda, got none; add MODEL\.DEVICE cpu"):

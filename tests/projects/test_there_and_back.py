@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
 import sys
 
 import av
@@ -15,7 +16,7 @@ from PIL import Image
 import vps.modeling  # noqa: F401
 from vps.config import load_config
 from vps.d2.modeling import build_model
-from vps.data import load_dataset, register_davis
+from vps.data import load_dataset, register_davis, register_shapes
 from vps.io.index_png import write_index_png
 
 BASE = "configs/Base-PanopticVOS-small.yaml"
@@ -81,15 +82,19 @@ def test_scores_of_what_returns(tool):
     assert tool.format_table([result]).splitlines()[-1] == "| 7 frames | 35.6 | 53.3 | 0.0 | 57.1 |"
 
 
-def test_the_tool_scores_and_draws(tool, data, repository, tmp_path, capsys):
-    options = small_options()
+@pytest.fixture(scope="module")
+def model(repository, tmp_path_factory) -> list[str]:
+    """Arguments that name a model with random weights; ``small_options`` go with it."""
     torch.manual_seed(0)
-    weights = tmp_path / "weights.pth"
-    torch.save(
-        {"model": build_model(load_config(repository / BASE, options)).state_dict()}, weights
-    )
-    arguments = ["--config-file", str(repository / BASE), "--weights", str(weights)]
-    arguments += ["--data", data, "-o", str(tmp_path / "out")]
+    weights = tmp_path_factory.mktemp("model") / "weights.pth"
+    network = build_model(load_config(repository / BASE, small_options()))
+    torch.save({"model": network.state_dict()}, weights)
+    return ["--config-file", str(repository / BASE), "--weights", str(weights)]
+
+
+def test_the_tool_scores_and_draws(tool, data, model, tmp_path, capsys):
+    options = small_options()
+    arguments = [*model, "--data", data, "-o", str(tmp_path / "out")]
     command = [*arguments, "--video", "sea", "--steps", "3", "1", "--", *options]
     assert tool.main(command) == 0
     rows = json.loads((tmp_path / "out" / "there_and_back.json").read_text())
@@ -106,3 +111,14 @@ def test_the_tool_scores_and_draws(tool, data, repository, tmp_path, capsys):
     ):
         assert tool.main([*arguments, *more, "--", *options]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_data_with_other_classes_than_the_training(tool, model, repository, tmp_path, capsys):
+    sizes = "--height 48 --width 64 --videos 1 --frames 2 --val-videos 1 --val-frames 2 --things 2"
+    command = [sys.executable, "datasets/make_shapes.py", "--root", str(tmp_path / "shapes")]
+    subprocess.run([*command, *sizes.split()], cwd=repository, check=True, capture_output=True)
+    register_shapes(tmp_path / "shapes", name="there_and_back_shapes")
+    arguments = [*model, "--data", "there_and_back_shapes_val", "-o", str(tmp_path / "out")]
+    assert tool.main([*arguments, "--steps", "1", "--", *small_options()]) == 0
+    assert "| 1 frame" in capsys.readouterr().out
+    assert (tmp_path / "out" / "sheet.png").exists()

@@ -40,10 +40,16 @@ def run_tool(
         What ``work`` returns in this process; None where new processes did it.
 
     Raises:
-        InputError: the device is a GPU and there is none, or several processes are asked for on
-            CPUs of a machine with GPUs.
+        InputError: torch knows no such device, it is a GPU and there is none, or several processes
+            are asked for on CPUs of a machine with GPUs.
     """
-    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise InputError(
+            f"expected a device of torch for MODEL.DEVICE, say cpu or cuda, got {device!r}"
+        ) from error
+    if kind == "cuda" and not torch.cuda.is_available():
         raise InputError(
             f"expected a GPU that torch can use for MODEL.DEVICE {device}, got none; add "
             "MODEL.DEVICE cpu, or see whether torch was built for this machine's driver"
@@ -53,7 +59,7 @@ def run_tool(
             return work(args)
     if args.num_gpus * args.num_machines <= 1:
         return work(args)
-    if torch.device(device).type == "cpu" and torch.cuda.is_available():
+    if kind == "cpu" and torch.cuda.is_available():
         raise InputError(
             f"expected MODEL.DEVICE cuda with --num-gpus {args.num_gpus}, got cpu; to use several "
             f"processes on CPUs, run torchrun --nproc_per_node {args.num_gpus} instead"
