@@ -79,12 +79,16 @@ def region_preparation(
     try:
         names = subfolders(source)
         folders = Folders()
-        pictures = {
-            f"{name}-{stem}": Path(path)
-            for name in names
-            if name not in leave_out
-            for stem, path in folders.stems(source / name, PICTURES).items()
-        }
+        pictures: dict[str, Path] = {}
+        for name in names:
+            stems = folders.stems(source / name, PICTURES) if name not in leave_out else {}
+            for stem, path in stems.items():
+                other = pictures.setdefault(f"{name}-{stem}", Path(path))
+                if other != Path(path):
+                    raise InputError(
+                        f"expected pictures of different names, got {other} and {path}, which both "
+                        f"become the video {name}-{stem}"
+                    )
     except MissingFileError as error:
         raise InputError(f"expected folders of pictures, got {error.found}") from error
     if unknown := sorted(set(leave_out) - set(names)):

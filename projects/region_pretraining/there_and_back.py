@@ -186,7 +186,10 @@ def draw_way_there(
 
 def format_table(walks: Sequence[Return]) -> str:
     """A Markdown table, in percent: all objects, the larger half of them and the smaller one."""
-    lines = ["| there and back | J | larger half | smaller half | pixels kept |", "|---" * 5 + "|"]
+    lines = [
+        "| frames there and back | J | larger half | smaller half | pixels kept |",
+        "|---" * 5 + "|",
+    ]
     for row in walks:
         order = sorted(row.overlaps, key=lambda i: row.areas[i], reverse=True)
         middle = (len(order) + 1) // 2
@@ -194,7 +197,7 @@ def format_table(walks: Sequence[Return]) -> str:
             f"{100 * np.mean([row.overlaps[i] for i in part]):.1f}" if part else "-"
             for part in (order, order[:middle], order[middle:])
         ]
-        lines.append(f"| {row.steps} frames | {' | '.join(cells)} | {100 * row.kept:.1f} |")
+        lines.append(f"| {row.steps} | {' | '.join(cells)} | {100 * row.kept:.1f} |")
     return "\n".join(lines) + "\n"
 
 

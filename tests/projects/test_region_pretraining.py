@@ -108,6 +108,14 @@ def arguments(pictures, root, *more: str) -> list[str]:
     return [*given, "--long-side", "60", "--blur", "0", "--leave-out", "c", *more]
 
 
+def test_two_pictures_of_one_name_are_refused(make_regions, pictures, tmp_path, capsys):
+    (pictures / "a-b").mkdir()
+    paint(quarters(80, 120), 0).save(pictures / "a-b" / "0.png")
+    paint(quarters(80, 120), 0).save(pictures / "a" / "b-0.png")
+    assert make_regions.main(arguments(pictures, tmp_path / "out")) == 2
+    assert "both become the video a-b-0" in capsys.readouterr().err
+
+
 def test_the_tool_makes_a_data_set_once(make_regions, pictures, tmp_path, capsys):
     root = tmp_path / "regions"
     assert make_regions.main(arguments(pictures, root, "--scales", "300", "3000")) == 0

@@ -79,7 +79,7 @@ def test_scores_of_what_returns(tool):
     assert result.kept == pytest.approx(4 / 7)
     copied = tool.compare(7, given, given)
     assert set(copied.overlaps.values()) == {1.0} and copied.kept == 1.0
-    assert tool.format_table([result]).splitlines()[-1] == "| 7 frames | 35.6 | 53.3 | 0.0 | 57.1 |"
+    assert tool.format_table([result]).splitlines()[-1] == "| 7 | 35.6 | 53.3 | 0.0 | 57.1 |"
 
 
 @pytest.fixture(scope="module")
@@ -120,5 +120,5 @@ def test_data_with_other_classes_than_the_training(tool, model, repository, tmp_
     register_shapes(tmp_path / "shapes", name="there_and_back_shapes")
     arguments = [*model, "--data", "there_and_back_shapes_val", "-o", str(tmp_path / "out")]
     assert tool.main([*arguments, "--steps", "1", "--", *small_options()]) == 0
-    assert "| 1 frame" in capsys.readouterr().out
+    assert "| 1 |" in capsys.readouterr().out
     assert (tmp_path / "out" / "sheet.png").exists()

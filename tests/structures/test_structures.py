@@ -5,8 +5,11 @@ import pytest
 
 from vps.structures import (
     MAX_ID,
+    Category,
+    InputError,
     PanopticFrame,
     Segment,
+    category_of,
     ids_to_rgb,
     rgb_to_ids,
     stuff_segment_id,
@@ -60,3 +63,11 @@ def test_a_frame_refuses_other_types_and_segment_0():
         PanopticFrame("f", np.zeros((2, 2), np.int64), {})
     with pytest.raises(ValueError, match="void"):
         PanopticFrame("f", np.zeros((2, 2), np.int32), {0: Segment(0, False)})
+
+
+def test_the_class_of_a_segment():
+    sky, cat = Category("sky", False, (0, 0, 255), 7), Category("cat", True, (255, 0, 0), 3)
+    assert category_of(Segment(1, True), [sky, cat]) is cat
+    for wrong in (2, -1):
+        with pytest.raises(InputError, match=rf"one of 2 classes \(sky, cat, .*got class {wrong};"):
+            category_of(Segment(wrong, True), [sky, cat])

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from vps.io import write_json
-from vps.structures import Category, InputError, PanopticFrame, ids_to_rgb
+from vps.structures import Category, InputError, PanopticFrame, category_of, ids_to_rgb
 
 IMAGES, PANOPTIC, INDEX = "images", "panoptic", "panoptic.json"
 
@@ -128,7 +128,7 @@ def _segments_info(frame: PanopticFrame, categories: Sequence[Category]) -> list
     return [
         {
             "id": segment_id,
-            "category_id": categories[segment.category].dataset_id,
+            "category_id": category_of(segment, categories).dataset_id,
             "iscrowd": int(segment.iscrowd),
             "area": area[segment_id],
         }

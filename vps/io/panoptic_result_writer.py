@@ -38,7 +38,7 @@ from vps.io.result_writer import (
     check_not_empty,
     missing_videos_error,
 )
-from vps.structures import Category, InputError, PanopticFrame
+from vps.structures import Category, InputError, PanopticFrame, category_of
 
 
 class PanopticForm(NamedTuple):
@@ -194,7 +194,7 @@ class _PanopticVideoWriter(VideoResultWriter):
         segment = frame.segments[segment_id]
         entry: dict[str, Any] = {
             "id": segment_id,
-            "category_id": self._categories[segment.category].dataset_id,
+            "category_id": category_of(segment, self._categories).dataset_id,
             "iscrowd": int(segment.iscrowd),
             "area": area,
             "score": round(float(segment.score), 6),

@@ -18,7 +18,7 @@ QUERIES, KEYS = 512, 1024  # of a block: its scores, 2 MB, stay in a core's cach
 
 
 def shared_attention(query: Tensor, key: Tensor, value: Tensor, gate: Tensor | None) -> Tensor:
-    """softmax(gate * Q K^T / sqrt(d)) V of each group.
+    """softmax(gate * Q K^T / sqrt(d)) V of each group; all of one dtype, and not under autocast.
 
     Args:
         query: (1, heads, N, d).

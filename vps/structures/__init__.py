@@ -7,6 +7,7 @@ from vps.structures.panoptic import (
     Category,
     PanopticFrame,
     Segment,
+    category_of,
     stuff_segment_id,
     thing_segment_id,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "Segment",
     "VideoRecord",
     "as_policy",
+    "category_of",
     "exit_status",
     "ids_to_rgb",
     "rgb_to_ids",

@@ -8,11 +8,13 @@ changes its class.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+
+from vps.structures.errors import InputError
 
 
 class Category(NamedTuple):
@@ -64,6 +66,21 @@ class PanopticFrame:
             raise ValueError(
                 f"segment id 0 is void and cannot be a segment (frame {self.frame_id})"
             )
+
+
+def category_of(segment: Segment, categories: Sequence[Category]) -> Category:
+    """The class of a segment in a data set's list.
+
+    Raises:
+        InputError: the list is another data set's: it has no such class.
+    """
+    if not 0 <= segment.category < len(categories):
+        raise InputError(
+            f"expected a segment of one of {len(categories)} classes "
+            f"({', '.join(c.name for c in categories[:3])}, ...), got class {segment.category}; "
+            "are the classes those of another data set?"
+        )
+    return categories[segment.category]
 
 
 def stuff_segment_id(category: int) -> int:

@@ -12,7 +12,7 @@ import colorsys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from vps.structures import Category, PanopticFrame, Segment
+from vps.structures import Category, PanopticFrame, Segment, category_of
 
 Color = tuple[int, int, int]
 
@@ -36,7 +36,7 @@ def segment_color(segment_id: int, segment: Segment, categories: Sequence[Catego
     """The colour of one segment: its track's for a thing, its class's for stuff and crowds."""
     if segment.isthing and not segment.iscrowd:
         return track_color(segment_id)
-    return categories[segment.category].color
+    return category_of(segment, categories).color
 
 
 def frame_colors(

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from vps.structures import Category, PanopticFrame
+from vps.structures import Category, PanopticFrame, category_of
 from vps.visualization.colors import Color, frame_colors, luminance, mix
 from vps.visualization.labels import interior_points
 
@@ -173,7 +173,7 @@ def _texts(
     segment = frame.segments.get(segment_id)
     if segment is None or not (segment.isthing or share > _STUFF_LABEL_SHARE):
         return []
-    name = categories[segment.category].name
+    name = category_of(segment, categories).name
     if segment.isthing and not segment.iscrowd:
         return [f"{name} #{segment_id}", f"#{segment_id}"]
     return [name]

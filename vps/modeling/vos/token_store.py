@@ -52,6 +52,7 @@ class TokenStore:
             self.frames.append(frame)
             self._make_room(entry)
         where = slice(place * self._tokens, (place + 1) * self._tokens)
+        # All frames of a store come in one form: keys are shared, with a gate, or own, without.
         for room, tokens in zip(self._room, entry, strict=True):
             if room is not None:
                 room[:, :, where] = tokens
@@ -89,7 +90,7 @@ class TokenStore:
         places = max(1, 2 * have)
         if self.cap:
             places = min(places, self.cap)
-        old = self._room or KeyValue(None, None)
+        old = (None, None, None) if self._room is None else self._room
         grown = [
             None if like is None else _grown(tokens, like, places * self._tokens)
             for tokens, like in zip(old, entry, strict=True)
