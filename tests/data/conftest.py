@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -37,19 +35,6 @@ def shapes_records(shapes_folder: Path) -> list:
         shapes_folder / "panoptic.json",
         SHAPES_CATEGORIES,
     )
-
-
-@pytest.fixture(scope="session")
-def load_script(repository: Path) -> Callable[[str], ModuleType]:
-    """Imports a script of the checkout by its path: a process for each would import torch again."""
-
-    def load(path: str) -> ModuleType:
-        spec = importlib.util.spec_from_file_location(Path(path).stem, repository / path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
 
 
 @pytest.fixture

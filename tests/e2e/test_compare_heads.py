@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 
 import av
@@ -55,25 +54,17 @@ def random_weights(config, path):
 
 
 @pytest.fixture
-def tool(repository, shapes_root, monkeypatch, capsys):
+def tool(repository, load_script, shapes_root, monkeypatch, capsys):
     """Runs a tool in this process; gives what it printed, checks its status."""
     vps.data.register_shapes(shapes_root / "shapes_vps", name="compared_shapes")
     monkeypatch.chdir(repository)
 
     def run(name, *arguments, status=0):
-        module = load_tool(repository, name)
+        module = load_script(f"tools/{name}.py")
         assert module.main([str(argument) for argument in arguments]) == status
         return "".join(capsys.readouterr())
 
     return run
-
-
-def load_tool(repository, name):
-    path = repository / "tools" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"vps_tool_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_heads_are_compared(tool, models, tmp_path):
@@ -181,8 +172,8 @@ def test_bad_options(tool, tmp_path, options, message):
     assert "error: " in output and message in output
 
 
-def test_heads_that_have_seen_the_videos(repository):
-    module = load_tool(repository, "compare_heads")
+def test_heads_that_have_seen_the_videos(repository, load_script):
+    module = load_script("tools/compare_heads.py")
     config = str(repository / VPS_CONFIG)
     arguments = ["-o", "nowhere", "--vps", config, "a/one.pth", "--vps", config, "b/one.pth"]
     for data, found in (("shapes_vps_train", 2), ("shapes_vps_val", 0)):

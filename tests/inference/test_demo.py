@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 import os
@@ -24,11 +23,9 @@ from vps.structures import Frame
 
 
 @pytest.fixture
-def demo(repository, color_files, tmp_path, capsys):
+def demo(load_script, color_files, tmp_path, capsys):
     """Runs the tool; gives its exit status, what it printed, and the path of its video."""
-    spec = importlib.util.spec_from_file_location("vps_demo", repository / "tools" / "demo.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script("tools/demo.py")
     config, weights = color_files
     output = tmp_path / "output" / "out.mp4"
 

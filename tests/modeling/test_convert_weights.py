@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import pickle
 
@@ -21,13 +20,8 @@ from vps.structures import InputError
 
 
 @pytest.fixture(scope="module")
-def tool(repository):
-    spec = importlib.util.spec_from_file_location(
-        "convert_weights", repository / "tools" / "convert_weights.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tool(load_script):
+    return load_script("tools/convert_weights.py")
 
 
 @pytest.fixture(scope="module")

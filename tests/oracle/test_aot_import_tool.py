@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 
 import pytest
 import torch
@@ -15,12 +14,8 @@ from vps.modeling.vos.variants import network_settings
 
 
 @pytest.fixture(scope="module")
-def tool(repository):
-    path = repository / "tools" / "convert_weights.py"
-    spec = importlib.util.spec_from_file_location("convert_weights", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tool(load_script):
+    return load_script("tools/convert_weights.py")
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,6 @@ them as on any data set of one's own.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -20,13 +17,8 @@ from vps.io import read_ground_truth, read_image
 
 
 @pytest.fixture(scope="module")
-def make_regions(repository):
-    path = repository / "projects" / "region_pretraining" / "make_regions.py"
-    spec = importlib.util.spec_from_file_location("make_regions", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def make_regions(load_script):
+    return load_script("projects/region_pretraining/make_regions.py")
 
 
 def quarters(height: int = 40, width: int = 60) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -24,13 +23,8 @@ SMALL = "CHANNELS [32] FEED_FORWARD [64] SELF_HEADS [4] MATCH_HEADS [1] ENCODER_
 
 
 @pytest.fixture(scope="module")
-def tool(repository):
-    path = repository / "projects" / "region_pretraining" / "there_and_back.py"
-    spec = importlib.util.spec_from_file_location("there_and_back", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def tool(load_script):
+    return load_script("projects/region_pretraining/there_and_back.py")
 
 
 def small_options() -> list[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shlex
-import sys
 
 import pytest
 
@@ -14,13 +12,8 @@ from vps.structures import InputError
 
 
 @pytest.fixture(scope="module")
-def ablations(repository):
-    path = repository / "projects" / "vos_ablations" / "run.py"
-    spec = importlib.util.spec_from_file_location("vos_ablations", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+def ablations(load_script):
+    return load_script("projects/vos_ablations/run.py")
 
 
 def test_every_command_is_a_valid_config(ablations, tmp_path, capsys):
