@@ -93,22 +93,23 @@ def test_viper(tool, set_a, tmp_path):
     assert scores["scores"]["VPQ(1,5,10,15)"]["all"] is not None
 
 
+def score_objects(tool, mode, root, truth, output):
+    """Scores of ``root/result`` against ``root/truth``."""
+    options = ["--gt", str(root / truth), "--pred", str(root / "result"), "--quiet"]
+    assert tool([mode, *options, "--output", str(output)]) == 0
+    return scores_of(output)["scores"][mode]
+
+
 def test_viposeg(tool, set_a, tmp_path):
     folder, expected = set_a
-    root = folder / "viposeg"
-    options = ["--gt", str(root / "valid"), "--pred", str(root / "result"), "--quiet"]
-    assert tool(["viposeg", *options, "--output", str(tmp_path)]) == 0
-    scores = scores_of(tmp_path)["scores"]["viposeg"]
+    scores = score_objects(tool, "viposeg", folder / "viposeg", "valid", tmp_path)
     for name, want in expected["viposeg"].items():
         assert scores[name] == pytest.approx(want, abs=EXACT, rel=EXACT), name
 
 
 def test_davis2017(tool, set_a, tmp_path):
     folder, expected = set_a
-    root = folder / "davis"
-    options = ["--gt", str(root / "DAVIS"), "--pred", str(root / "result"), "--quiet"]
-    assert tool(["davis2017", *options, "--output", str(tmp_path)]) == 0
-    scores = scores_of(tmp_path)["scores"]["davis2017"]
+    scores = score_objects(tool, "davis2017", folder / "davis", "DAVIS", tmp_path)
     want = expected["davis2017_semi_supervised"]
     for name in ("J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay"):
         assert scores[name] == pytest.approx(want[name], abs=EXACT, rel=0), name
